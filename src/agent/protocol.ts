@@ -1,0 +1,91 @@
+import type {MemberObservation, LockHolder} from '../pair/observation.js'
+import type {Plan, Step} from '../plan/plan.js'
+import type {HostFacts} from '../host/facts.js'
+
+/** Version of the agent's API; a command and an agent that differ in it do not work together. */
+export const protocolVersion = 1
+
+/** The agent's UNIX socket, root only (0600). Frames are JSON, one per line, UTF-8, at most 10 MB. */
+export const agentSocketPath = '/run/colo/agent.sock'
+
+/** Command to agent. `id` is chosen by the command, unique on the connection. */
+export interface Request<M extends Method = Method> {
+  readonly id: number
+  readonly method: M
+  readonly params: Methods[M]['params']
+}
+
+/** Agent to command: progress lines of a request come before its one reply. */
+export type Reply =
+  | {readonly id: number; readonly result: unknown}
+  | {readonly id: number; readonly error: RemoteError}
+  | {readonly id: number; readonly progress: StepProgress}
+  | {readonly id: number; readonly event: RecordedEvent}
+
+/** A `ColoError` that crossed the wire. */
+export interface RemoteError {
+  readonly code: string
+  readonly exit: number
+  readonly message: string
+  readonly hint?: string
+  /** of steps.run: the step that failed */
+  readonly step?: string
+}
+
+export interface StepProgress {
+  readonly step: string
+  readonly state: 'started' | 'running' | 'done' | 'unchanged' | 'failed' | 'undone'
+  /** one line, for people: `12.5 MiB of 64 MiB, 30 MiB/s` */
+  readonly text?: string
+  readonly doneBytes?: number
+  readonly totalBytes?: number
+  /** host's wall clock */
+  readonly atMs: number
+}
+
+export interface Hello {
+  readonly protocol: number
+  readonly version: string
+  readonly host: string
+  readonly startedAtMs: number
+  readonly bootId: string
+}
+
+/** One recorded event of a pair, as kept in `events.jsonl`. */
+export interface RecordedEvent {
+  readonly seq: number
+  readonly atMs: number
+  readonly pair: string
+  readonly type: string
+  readonly data: Readonly<Record<string, unknown>>
+}
+
+/** Every call of the API: parameters and result. A lock is held by the connection that took it and ends with it. */
+export interface Methods {
+  hello: {params: Record<string, never>; result: Hello}
+  'pairs.list': {params: Record<string, never>; result: {pairs: readonly string[]}}
+  /** all pairs of the host, or one; unknown names give an observation without record */
+  'pairs.observe': {params: {pair?: string}; result: {members: readonly MemberObservation[]}}
+  'host.facts': {params: {want?: readonly string[]; images?: readonly string[]}; result: HostFacts}
+  /** @throws conflict with the holder's owner, purpose and start */
+  'lock.acquire': {params: {pair: string; owner: string; purpose: string}; result: LockHolder}
+  'lock.release': {params: {pair: string}; result: Record<string, never>}
+  /** fsyncs the intent of a plan on this host; needs the lock */
+  'intent.write': {params: {pair: string; plan: Plan; owner: string}; result: Record<string, never>}
+  'intent.read': {params: {pair: string}; result: {plan: Plan | undefined; done: readonly string[]; committed: boolean}}
+  'intent.clear': {params: {pair: string}; result: Record<string, never>}
+  /** runs steps in order, stops at the first failure; needs the lock; progress lines while it runs */
+  'steps.run': {params: {pair: string; steps: readonly Step[]}; result: {done: readonly string[]}}
+  /** runs the undo actions of the given steps in reverse order; collects failures */
+  'steps.undo': {params: {pair: string; steps: readonly Step[]}; result: {failures: readonly {step: string; message: string}[]}}
+  /** tells this agent of a newer generation of the peer: a loser fences itself at once and is marked stale */
+  'generation.learn': {
+    params: {pair: string; generation: {epoch: number; id: string; ancestors: readonly string[]}; alone: boolean}
+    result: {fenced: boolean}
+  }
+  'events.read': {params: {pair: string; sinceSeq?: number; follow?: boolean}; result: {events: readonly RecordedEvent[]}}
+}
+
+export type Method = keyof Methods
+export type Params<M extends Method> = Methods[M]['params']
+export type Result<M extends Method> = Methods[M]['result']

@@ -1,0 +1,60 @@
+/**
+ * What an agent finds out about its host for `colo host check` and for the preflight of `create`: plain facts,
+ * no judgement. The rules over them are in `preflight.ts` (pure).
+ */
+export interface HostFacts {
+  readonly host: string
+  /** wall clock when this was read, milliseconds */
+  readonly atMs: number
+  readonly agentVersion: string
+  readonly kernel: string
+  readonly qemu: QemuFacts | undefined
+  /** `virsh version` of the daemon, or why it does not answer */
+  readonly libvirt: {readonly version: string} | {readonly problem: string}
+  readonly cpu: {readonly model: string; readonly count: number}
+  readonly memory: {readonly totalBytes: number; readonly availableBytes: number}
+  readonly kvm: 'usable' | 'unusable' | 'absent'
+  readonly addresses: ReadonlyArray<{readonly dev: string; readonly address: string; readonly up: boolean; readonly mtu: number}>
+  readonly bridges: ReadonlyArray<{readonly name: string; readonly up: boolean; readonly stp: boolean; readonly ports: readonly string[]}>
+  readonly links: ReadonlyArray<{readonly name: string; readonly kind: string; readonly carrier: boolean; readonly mtu: number; readonly master: string | undefined}>
+  readonly scratch: {readonly path: string; readonly exists: boolean; readonly memoryBacked: boolean; readonly availableBytes: number}
+  /** TCP ports in listening state, any address */
+  readonly listening: readonly number[]
+  /** ports that records of other pairs on this host hold */
+  readonly allotted: ReadonlyArray<{readonly pair: string; readonly ports: readonly number[]}>
+  /** memory that pairs of this host need (a secondary needs twice its guest's) */
+  readonly committedMemoryBytes: number
+  readonly images: readonly ImageFacts[]
+  /** tools by name: found in PATH or not */
+  readonly tools: Readonly<Record<string, boolean>>
+  /** nftables accepts a netdev ingress chain (tried in a scratch table, removed again) */
+  readonly nftNetdev: boolean
+  /** every domain libvirt knows, running or not */
+  readonly domains: readonly string[]
+}
+
+export interface QemuFacts {
+  readonly binary: string
+  /** `11.1.3` */
+  readonly version: string
+  readonly machines: readonly string[]
+  readonly commands: readonly string[]
+  readonly objectTypes: readonly string[]
+  readonly blockDrivers: readonly string[]
+  /** `migrate-set-capabilities x-colo` alone was refused because it wants return-path */
+  readonly coloNeedsReturnPath: boolean
+  /** x-colo accepted at all */
+  readonly coloAccepted: boolean
+}
+
+export interface ImageFacts {
+  readonly path: string
+  readonly exists: boolean
+  readonly format?: string
+  readonly virtualSizeBytes?: number
+  /** a process has it open or qemu-img could not take the lock */
+  readonly inUse?: boolean
+  readonly backing?: string
+  readonly snapshots?: number
+  readonly problem?: string
+}

@@ -1,0 +1,175 @@
+import {onHost, type DiskSpec, type NicSpec, type PairSpec} from './spec.js'
+
+/** Where agents keep what must survive, and what must not. */
+export const stateRoot = '/var/lib/colo/pairs'
+export const runRoot = '/run/colo/pairs'
+
+/** Names of everything that belongs to one pair on one host, derived from the spec alone. */
+export interface PairLayout {
+  readonly domain: string
+  readonly stateDir: string
+  readonly runDir: string
+  /** events and commands; the agent holds it */
+  readonly agentSocket: string
+  /** out-of-band, opened for milliseconds */
+  readonly yankSocket: string
+  /** nftables table (family inet) that opens the pair's ports to the peer only */
+  readonly firewallTable: string
+  readonly iothread: string
+  readonly disks: readonly DiskLayout[]
+  readonly nics: readonly NicLayout[]
+}
+
+/** Block node names of one disk. `quorum` is what the guest's device uses. */
+export interface DiskLayout {
+  readonly spec: DiskSpec
+  readonly quorum: string
+  readonly parent: string
+  readonly parentFile: string
+  readonly hidden: string
+  readonly hiddenFile: string
+  readonly active: string
+  readonly activeFile: string
+  readonly replication: string
+  /** primary: client of the secondary's export, second child of the quorum */
+  readonly nbd: string
+  /** name and id of the NBD export of `parent` */
+  readonly exportId: string
+  readonly mirrorJob: string
+  /** quorum child name of `nbd` */
+  readonly secondChild: 'children.1'
+  /** PCI slot of a virtio disk, or IDE bus and unit */
+  readonly address: {readonly slot: number} | {readonly ideBus: number; readonly ideUnit: number}
+}
+
+/** Objects, chardevs, tap and port names of one NIC. */
+export interface NicLayout {
+  readonly spec: NicSpec
+  readonly index: number
+  /** libvirt's name of the netdev */
+  readonly netdev: string
+  readonly tap: string
+  readonly slot: number
+  readonly vnetHdr: boolean
+  readonly objects: {
+    /** primary: filter-mirror, copies what enters the guest to the secondary */
+    readonly mirror: string
+    /** primary: filter-redirector, lets released packets out to the tap */
+    readonly release: string
+    /** primary: filter-redirector, takes the guest's output to the comparer */
+    readonly capture: string
+    readonly compare: string
+    /** secondary: filter-redirector, mirrored packets into the guest */
+    readonly inject: string
+    /** secondary: filter-redirector, the guest's output to the primary instead of the tap */
+    readonly divert: string
+    readonly rewriter: string
+  }
+  readonly chardevs: {
+    /** replication link, mirror port: server on the primary, client on the secondary */
+    readonly mirrorLink: string
+    /** replication link, compare port: likewise */
+    readonly compareLink: string
+    /** primary, local pair: guest output to comparer (server end, client end) */
+    readonly captureServer: string
+    readonly captureClient: string
+    /** primary, local pair: released packets to the tap */
+    readonly releaseServer: string
+    readonly releaseClient: string
+  }
+  readonly captureSocket: string
+  readonly releaseSocket: string
+  /** nftables table (family netdev) on the tap */
+  readonly tapTable: string
+}
+
+const firstNicSlot = 0x04
+const firstDiskSlot = 0x10
+
+/** PCI slots 0x04-0x0f hold NICs and 0x10-0x1e virtio disks on both machine types. */
+export const limits = {nics: firstDiskSlot - firstNicSlot, virtioDisks: 0x1f - firstDiskSlot, ideDisks: 4} as const
+
+/** @param spec a checked spec; at most `limits` disks and NICs */
+export function layoutOf(spec: PairSpec): PairLayout {
+  const runDir = `${runRoot}/${spec.name}`
+  let virtio = 0
+  let ide = 0
+  return {
+    domain: spec.name,
+    stateDir: `${stateRoot}/${spec.name}`,
+    runDir,
+    agentSocket: `${runDir}/agent.qmp`,
+    yankSocket: `${runDir}/yank.qmp`,
+    firewallTable: `colo-${spec.name}`,
+    iothread: 'colo-compare',
+    disks: spec.disks.map((disk, index) => ({
+      spec: disk,
+      quorum: `colo-disk${index}`,
+      parent: `parent${index}`,
+      parentFile: `parent${index}-file`,
+      hidden: `hidden${index}`,
+      hiddenFile: `hidden${index}-file`,
+      active: `active${index}`,
+      activeFile: `active${index}-file`,
+      replication: `childs${index}`,
+      nbd: `nbd${index}`,
+      exportId: `export${index}`,
+      mirrorJob: `resync${index}`,
+      secondChild: 'children.1',
+      address:
+        disk.bus === 'virtio' ? {slot: firstDiskSlot + virtio++} : {ideBus: Math.floor(ide / 2), ideUnit: ide++ % 2},
+    })),
+    nics: spec.nics.map((nic, index) => nicLayout(spec, nic, index)),
+  }
+}
+
+function nicLayout(spec: PairSpec, nic: NicSpec, index: number): NicLayout {
+  const id = `nic${index}`
+  const runDir = `${runRoot}/${spec.name}`
+  return {
+    spec: nic,
+    index,
+    netdev: `hostnet${index}`,
+    tap: tapName(nic.mac),
+    slot: firstNicSlot + index,
+    vnetHdr: nic.model === 'virtio',
+    objects: {
+      mirror: `${id}-mirror`,
+      release: `${id}-release`,
+      capture: `${id}-capture`,
+      compare: `${id}-compare`,
+      inject: `${id}-inject`,
+      divert: `${id}-divert`,
+      rewriter: `${id}-rewriter`,
+    },
+    chardevs: {
+      mirrorLink: `${id}-mirror-link`,
+      compareLink: `${id}-compare-link`,
+      captureServer: `${id}-capture-server`,
+      captureClient: `${id}-capture-client`,
+      releaseServer: `${id}-release-server`,
+      releaseClient: `${id}-release-client`,
+    },
+    captureSocket: `${runDir}/${id}-capture.sock`,
+    releaseSocket: `${runDir}/${id}-release.sock`,
+    tapTable: `colo-${tapName(nic.mac)}`,
+  }
+}
+
+/** Interface names have 15 characters; the MAC is unique per bridge, so it names the tap. */
+function tapName(mac: string): string {
+  return `co${mac.replaceAll(':', '')}`
+}
+
+/** Paths of the overlays of one disk on one host. `scratchRoot` is the host's own, used when the spec names none. */
+export function overlayPaths(
+  spec: PairSpec,
+  disk: DiskSpec,
+  at: {readonly host: string; readonly scratchRoot: string},
+): {readonly active: string; readonly hidden: string} {
+  const root = (disk.scratch === undefined ? undefined : onHost(disk.scratch, at.host)) ?? at.scratchRoot
+  return {
+    active: `${root}/${spec.name}-${disk.name}.active.qcow2`,
+    hidden: `${root}/${spec.name}-${disk.name}.hidden.qcow2`,
+  }
+}

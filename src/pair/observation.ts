@@ -1,0 +1,128 @@
+import type {PairRecord} from './record.js'
+
+/**
+ * What one agent sees of its member of a pair at one moment; everything `colo pair status` knows.
+ * The agent never waits for a hung QEMU: what could not be read in time is absent and `qmp` says why.
+ */
+export interface MemberObservation {
+  readonly host: string
+  /** wall clock of that host, milliseconds */
+  readonly atMs: number
+  readonly agent: {readonly version: string; readonly startedAtMs: number}
+  readonly record: PairRecord | undefined
+  readonly lock: LockHolder | undefined
+  readonly intent: IntentSummary | undefined
+  /** what libvirt says */
+  readonly domain: 'absent' | 'running' | 'paused' | 'other'
+  /** `hung`: connected or connectable, but no reply in time; `busy`: somebody else holds the socket */
+  readonly qmp: 'connected' | 'absent' | 'hung'
+  readonly vm: VmObservation | undefined
+  readonly nics: readonly NicObservation[]
+  readonly disks: readonly DiskObservation[]
+  readonly checkpoints: CheckpointObservation
+  /** latched since protection began; the newest of each kind */
+  readonly latched: readonly LatchedFact[]
+  /** the agent was not watching for some time since protection began (restart, lost QMP connection): what it may have missed */
+  readonly blindSince: number | undefined
+  /** last word of the peer's agent over the replication link; undefined before the first */
+  readonly peer: PeerWord | undefined
+  readonly jobs: ReadonlyArray<{readonly id: string; readonly status: string; readonly current: number; readonly total: number}>
+}
+
+export interface VmObservation {
+  /** QMP query-status: running, colo, inmigrate, prelaunch, paused, postmigrate, shutdown, ... */
+  readonly status: string
+  /** query-colo-status; keeps its old value after the peer died: use with `latched` */
+  readonly coloMode: 'primary' | 'secondary' | 'none'
+  /** query-migrate status, or `none` */
+  readonly migration: string
+  readonly qemuVersion: string
+}
+
+export interface NicObservation {
+  readonly index: number
+  readonly tap: string
+  readonly tapState: 'up' | 'down' | 'absent'
+  readonly bridge: string | undefined
+  /** drop of uncompared frames is installed at the tap */
+  readonly tapFilter: boolean
+  readonly objects: readonly ObjectObservation[]
+  readonly chardevs: readonly ChardevObservation[]
+}
+
+export interface ObjectObservation {
+  readonly id: string
+  readonly type: string
+  /** `status` property of a filter */
+  readonly on: boolean | undefined
+  readonly vnetHdr: boolean | undefined
+}
+
+export interface ChardevObservation {
+  readonly id: string
+  readonly connected: boolean
+  readonly frontendOpen: boolean
+}
+
+export interface DiskObservation {
+  readonly index: number
+  readonly quorum: boolean
+  /** node names of the quorum's children, in order */
+  readonly children: readonly string[]
+  /** active and hidden are still part of the chain (secondary, or a commit that goes on) */
+  readonly overlays: boolean
+  /** primary: connection of the NBD client; secondary: of the export. `changed`: not the one of the beginning of protection */
+  readonly replication: 'none' | 'connected' | 'lost' | 'changed'
+  readonly exported: boolean
+}
+
+export interface CheckpointObservation {
+  /** completed (STOP and RESUME seen) since COLO began on this side */
+  readonly count: number
+  readonly lastAtMs: number | undefined
+  readonly lastPauseMs: number | undefined
+  /** a STOP without RESUME yet: milliseconds since then */
+  readonly openForMs: number | undefined
+}
+
+/** One-shot evidence the agent fsynced. */
+export interface LatchedFact {
+  readonly kind:
+    | 'colo-exit'
+    | 'quorum-report-bad'
+    | 'nbd-lost'
+    | 'export-deleted'
+    | 'block-io-error'
+    | 'shutdown'
+    | 'qemu-gone'
+    | 'chardev-lost'
+  readonly atMs: number
+  readonly detail: string
+}
+
+export interface LockHolder {
+  readonly owner: string
+  readonly purpose: string
+  readonly sinceMs: number
+}
+
+export interface IntentSummary {
+  readonly plan: string
+  readonly kind: string
+  readonly title: string
+  readonly startedAtMs: number
+  readonly owner: string
+  /** ids of the steps this host has finished */
+  readonly done: readonly string[]
+  /** the point of no return was passed */
+  readonly committed: boolean
+  readonly finish: string
+}
+
+export interface PeerWord {
+  readonly atMs: number
+  readonly generationId: string
+  readonly epoch: number
+  readonly alone: boolean
+  readonly domain: string
+}

@@ -1,0 +1,82 @@
+import type {PairSpec} from './spec.js'
+
+export type Role = 'primary' | 'secondary'
+
+/** Who is authoritative: a new one at every change. `ancestors` are ids, newest first. */
+export interface Generation {
+  readonly epoch: number
+  readonly id: string
+  readonly ancestors: readonly string[]
+}
+
+/** What a copy's disks are (design.md, section 2). */
+export type Currency = 'current' | 'promotable' | 'stale' | 'incomplete' | 'not-promotable' | 'unknown'
+
+/** Marks that forbid; written and fsynced before the act that makes them true. */
+export interface Marks {
+  /** this copy lost: the other side went on in a newer generation */
+  readonly stale?: string
+  /** its content is being replaced (`resync`) or merged (`commit`); no start from it until that ended */
+  readonly incomplete?: {readonly why: 'resync' | 'commit'; readonly detail: string}
+  /** it missed writes, or may have (secondary only) */
+  readonly notPromotable?: string
+}
+
+/** An image file as it was when this host last used it: proof that the record and the file belong together. */
+export interface ImageIdentity {
+  readonly disk: string
+  readonly path: string
+  readonly inode: string
+  readonly device: string
+  readonly sizeBytes: number
+}
+
+export interface PairPorts {
+  readonly migration: number
+  readonly nbd: number
+  readonly nics: ReadonlyArray<{readonly mirror: number; readonly compare: number}>
+}
+
+/** Versions of the file format this release reads; a newer one is refused, never rewritten. */
+export const recordFormat = 1
+
+/**
+ * What one host durably knows of a pair: `/var/lib/colo/pairs/NAME/record.json`, written atomically
+ * (temporary file, fsync, rename, fsync of the directory), mode 0600.
+ */
+export interface PairRecord {
+  readonly format: typeof recordFormat
+  readonly uuid: string
+  readonly spec: PairSpec
+  readonly host: string
+  readonly peer: string
+  readonly role: Role
+  readonly generation: Generation
+  /** this side goes on alone as the only authoritative copy of its generation */
+  readonly alone: boolean
+  /** the pair completed a checkpoint as protected in this generation */
+  readonly wasProtected: boolean
+  /** stopped cleanly: guest off, quorum flushed without error */
+  readonly clean: boolean
+  readonly marks: Marks
+  readonly ports: PairPorts
+  /** replication addresses by host name */
+  readonly addresses: Readonly<Record<string, string>>
+  /** beacon ports (UDP) by host name */
+  readonly beaconPorts: Readonly<Record<string, number>>
+  /** shared secret of the two agents' beacons, hex; never printed */
+  readonly beaconKey: string
+  readonly machine: string
+  readonly accel: 'kvm' | 'tcg'
+  readonly images: readonly ImageIdentity[]
+  /** wall clock, milliseconds */
+  readonly updatedAtMs: number
+}
+
+/** Currency as the record alone tells it; the agent turns it to `unknown` when it may have missed something. */
+export function currencyOf(record: PairRecord): Currency {
+  if (record.marks.stale !== undefined) return 'stale'
+  if (record.marks.incomplete !== undefined) return 'incomplete'
+  if (record.marks.notPromotable !== undefined) return 'not-promotable'
+  return record.role === 'primary' ? 'current' : 'promotable'
+}

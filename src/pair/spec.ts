@@ -1,0 +1,69 @@
+/**
+ * The desired pair, as the rest of the code sees it: checked, units resolved, defaults filled in.
+ * `src/config/pair-file.ts` makes it from YAML. Sizes are bytes, times are milliseconds.
+ */
+
+/** Letters, digits, `-` and `_`, at most 40; it becomes a domain name, a directory and part of QMP ids. */
+export type PairName = string & {readonly __pair: never}
+export type HostName = string & {readonly __host: never}
+
+/** A value that is the same on every host, or one per host. */
+export type PerHost<V> = {readonly same: V} | {readonly byHost: Readonly<Record<string, V>>}
+
+export interface PairSpec {
+  readonly apiVersion: 'colo/v1'
+  readonly name: PairName
+  readonly engine: 'qemu' | 'xen'
+  readonly mode: 'colo' | 'checkpoint'
+  readonly hosts: {readonly primary: HostName; readonly secondary: HostName; readonly spare?: HostName}
+  readonly vm: VmSpec
+  readonly disks: readonly DiskSpec[]
+  readonly nics: readonly NicSpec[]
+  readonly checkpoint: {readonly intervalMs: number; readonly compareTimeoutMs: number}
+  readonly arbiter: {readonly kind: 'manual'}
+  readonly resync: 'auto' | 'manual'
+}
+
+export interface VmSpec {
+  readonly memoryBytes: number
+  readonly vcpus: number
+  /** `pc`, `q35` or a versioned machine type such as `pc-i440fx-9.0` */
+  readonly machine: string
+  readonly cpu: string
+  /** `auto` uses KVM where a host has it on both sides, else TCG */
+  readonly accel: 'auto' | 'kvm' | 'tcg'
+  readonly onPoweroff: 'stop' | 'restart'
+  readonly onReboot: 'restart' | 'stop'
+  /** direct kernel boot; without it the firmware boots the first disk */
+  readonly kernel?: {readonly image: string; readonly initrd?: string; readonly cmdline: string}
+}
+
+export interface DiskSpec {
+  readonly name: string
+  readonly image: PerHost<string>
+  readonly format: 'qcow2' | 'raw'
+  readonly sizeBytes: number
+  readonly bus: 'virtio' | 'ide'
+  /** directory for the active and hidden overlays, best a RAM disk; without it the host's scratch root */
+  readonly scratch?: PerHost<string>
+}
+
+export interface NicSpec {
+  readonly name: string
+  /** lower-case, six octets */
+  readonly mac: string
+  readonly model: 'virtio' | 'e1000' | 'rtl8139'
+  readonly bridge: PerHost<string>
+  /** what happens at the tap to frames the comparer does not compare (IPv6, VLAN tags, fragments) */
+  readonly uncompared: 'drop' | 'pass'
+  readonly forward: ForwardSpec
+}
+
+export type ForwardSpec =
+  | {readonly via: 'socket'}
+  | {readonly via: 'tc'; readonly nic: PerHost<string>; readonly vlan?: number}
+
+/** The value for one host, or undefined when a per-host map does not name it. */
+export function onHost<V>(value: PerHost<V>, host: string): V | undefined {
+  return 'same' in value ? value.same : value.byHost[host]
+}

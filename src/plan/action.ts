@@ -1,0 +1,189 @@
+import type {Generation, Marks, PairRecord, Role} from '../pair/record.js'
+
+/**
+ * One thing an agent does on its host. Actions are data, safe to run again, and never contain shell text:
+ * `describe.ts` prints them as the exact commands, `src/agent/actions/` performs them.
+ *
+ * "ensure" actions first look and do nothing when the wished-for state is there already.
+ */
+export type Action = HostAction | DomainAction | BlockAction | NetworkAction | MigrationAction | RecordAction
+
+/** Files and directories of the host. Paths are absolute and checked. */
+export type HostAction =
+  /** creates a directory with `mode` (octal number); `owner: 'qemu'` is the user libvirt runs QEMU as */
+  | {readonly kind: 'directory'; readonly path: string; readonly mode: number; readonly owner: 'root' | 'qemu'}
+  /**
+   * qemu-img create. `keep`: an image of the same format and virtual size is left as it is, any other existing file is
+   * refused; `replace`: only for overlays below scratch, an existing file is removed first.
+   */
+  | {
+      readonly kind: 'image-create'
+      readonly path: string
+      readonly format: 'qcow2' | 'raw'
+      readonly sizeBytes: number
+      readonly existing: 'keep' | 'replace'
+    }
+  /** removes a file; absent is fine */
+  | {readonly kind: 'file-remove'; readonly path: string}
+  | {readonly kind: 'directory-remove'; readonly path: string}
+  /** offline merge of overlays after a crash in the middle of a commit: active into hidden into disk, chain given explicitly */
+  | {
+      readonly kind: 'overlays-merge'
+      readonly active: string
+      readonly hidden: string
+      readonly disk: string
+      readonly format: 'qcow2' | 'raw'
+    }
+
+/** The domain through libvirt. */
+export type DomainAction =
+  /**
+   * `virsh create --paused` of a transient domain; then the agent connects to `agent.qmp` before anything else happens.
+   * Running already with the same uuid: left as it is. The XML is checked and complete.
+   */
+  | {readonly kind: 'domain-create'; readonly domain: string; readonly xml: string}
+  /** `virsh destroy`; absent is fine. A hung QEMU is ended too (libvirt sends SIGKILL). */
+  | {readonly kind: 'domain-destroy'; readonly domain: string}
+  /** QMP `cont` unless running */
+  | {readonly kind: 'vm-continue'}
+  /** waits until the VM's run state is one of `states` */
+  | {readonly kind: 'vm-await'; readonly states: readonly string[]; readonly timeoutMs: number}
+
+/** QMP block layer. Node names are those of `PairLayout`. */
+export type BlockAction =
+  /** nbd-server-start unless running */
+  | {
+      readonly kind: 'nbd-server'
+      readonly ensure: 'present'
+      readonly address: string
+      readonly port: number
+      readonly maxConnections: number
+    }
+  | {readonly kind: 'nbd-server'; readonly ensure: 'absent'}
+  | {readonly kind: 'export'; readonly id: string; readonly node: string; readonly name: string}
+  /** blockdev-add of an NBD client, detect-zeroes on, unless the node exists */
+  | {
+      readonly kind: 'nbd-node'
+      readonly ensure: 'present'
+      readonly node: string
+      readonly address: string
+      readonly port: number
+      readonly exportName: string
+    }
+  | {readonly kind: 'nbd-node'; readonly ensure: 'absent'; readonly node: string}
+  /** x-blockdev-change child: out of the quorum; absent is fine */
+  | {readonly kind: 'quorum-child-remove'; readonly quorum: string; readonly child: string}
+  /** starts blockdev-mirror quorum -> target of every disk and waits until all are ready; reports bytes of all together */
+  | {readonly kind: 'mirrors'; readonly disks: readonly MirrorSpec[]; readonly timeoutMs: number}
+  /**
+   * The guest stands still for milliseconds: stop; cancel each ready mirror and wait until it is concluded; dismiss;
+   * add each target to its quorum; cont when it was running before. On any error the guest is continued before the error is raised.
+   */
+  | {readonly kind: 'mirrors-finish'; readonly disks: readonly MirrorSpec[]}
+  /** cancels mirrors that are left over and removes their jobs; absent is fine */
+  | {readonly kind: 'mirrors-abort'; readonly disks: readonly MirrorSpec[]}
+  /**
+   * Waits in the background (the step itself returns at once): when active and hidden have left every chain, deletes their nodes,
+   * then clears the mark `incomplete: commit` and records that the overlays may go.
+   */
+  | {readonly kind: 'commit-follow'}
+
+export interface MirrorSpec {
+  readonly job: string
+  readonly quorum: string
+  readonly target: string
+}
+
+/** Filters, chardevs, taps, firewall. */
+export type NetworkAction =
+  | {readonly kind: 'chardev'; readonly ensure: 'present'; readonly id: string; readonly backend: ChardevBackend}
+  | {readonly kind: 'chardev'; readonly ensure: 'absent'; readonly id: string}
+  | {
+      readonly kind: 'object'
+      readonly ensure: 'present'
+      readonly id: string
+      readonly type: string
+      readonly properties: Readonly<Record<string, string | number | boolean>>
+      /** when this object exists the new one is inserted before it, else appended */
+      readonly before?: string
+    }
+  | {readonly kind: 'object'; readonly ensure: 'absent'; readonly id: string}
+  | {readonly kind: 'object-set'; readonly id: string; readonly property: string; readonly value: string | number | boolean}
+  /** link state of a tap: `down` is the fence, written and read back without starting a process */
+  | {readonly kind: 'tap'; readonly tap: string; readonly state: 'up' | 'down'}
+  /** nftables, family netdev, ingress of a tap: drops what the comparer does not compare */
+  | {readonly kind: 'tap-filter'; readonly ensure: 'present'; readonly tap: string; readonly table: string}
+  | {readonly kind: 'tap-filter'; readonly ensure: 'absent'; readonly table: string}
+  /** nftables, family inet: ports of this pair on this host only from the peer */
+  | {
+      readonly kind: 'firewall'
+      readonly ensure: 'present'
+      readonly table: string
+      readonly address: string
+      readonly peer: string
+      readonly ports: readonly number[]
+    }
+  | {readonly kind: 'firewall'; readonly ensure: 'absent'; readonly table: string}
+  | {readonly kind: 'announce'}
+
+/** How a chardev is made with `chardev-add`. Reconnection uses whichever option this QEMU has. */
+export type ChardevBackend =
+  | {readonly type: 'tcp-server' | 'tcp-client'; readonly address: string; readonly port: number}
+  | {readonly type: 'unix-server' | 'unix-client'; readonly path: string}
+
+/** Migration, COLO mode, yank. */
+export type MigrationAction =
+  /** probes whether x-colo wants return-path, sets the capabilities, checks the reply */
+  | {readonly kind: 'colo-capabilities'; readonly side: Role}
+  | {readonly kind: 'incoming'; readonly address: string; readonly port: number}
+  /**
+   * Sets checkpoint delay and bandwidth, starts the migration and brings it into COLO: at `pre-switchover` (or, on a QEMU without it, at
+   * `colo`) sets each of `filtersOn` to `status: on`, goes on, and settles when the migration is `colo` and the VM runs.
+   * `completed` and `failed` are errors with QEMU's own text. Reports transferred and total bytes.
+   */
+  | {
+      readonly kind: 'migrate'
+      readonly address: string
+      readonly port: number
+      readonly intervalMs: number
+      readonly filtersOn: readonly string[]
+      readonly timeoutMs: number
+    }
+  | {readonly kind: 'colo-await'; readonly role: Role; readonly timeoutMs: number}
+  /** forces a checkpoint and waits for its RESUME on this side */
+  | {readonly kind: 'checkpoint'; readonly intervalMs: number; readonly timeoutMs: number}
+  /** waits for a complete checkpoint (STOP and RESUME) seen by this side after the step began; on the secondary */
+  | {readonly kind: 'checkpoint-await'; readonly timeoutMs: number}
+  /** out-of-band, on the yank socket; of the named instances only those that query-yank lists */
+  | {readonly kind: 'yank'; readonly instances: readonly YankInstance[]}
+  /** x-colo-lost-heartbeat unless the mode is `none` already */
+  | {readonly kind: 'lost-heartbeat'}
+  /** cancels a migration that has not become COLO; without one nothing happens */
+  | {readonly kind: 'migrate-cancel'}
+
+export type YankInstance =
+  | {readonly type: 'block-node'; readonly 'node-name': string}
+  | {readonly type: 'chardev'; readonly id: string}
+  | {readonly type: 'migration'}
+
+/** Durable knowledge. Every write is atomic and fsynced before the step reports success. */
+export type RecordAction =
+  /** a whole record; refused when one of another uuid exists */
+  | {readonly kind: 'record-create'; readonly record: PairRecord}
+  | {readonly kind: 'record-change'; readonly change: RecordChange}
+  /** reads inode, device and size of the pair's images and notes them in the record */
+  | {readonly kind: 'record-images'; readonly images: ReadonlyArray<{readonly disk: string; readonly path: string}>}
+  /** notes the NBD connections in use now as those of the protection; fails when one is missing */
+  | {readonly kind: 'protection-begin'}
+  | {readonly kind: 'record-remove'}
+
+/** Fields to change; `marks` replaces all marks. */
+export interface RecordChange {
+  readonly role?: Role
+  readonly peer?: string
+  readonly generation?: Generation
+  readonly alone?: boolean
+  readonly wasProtected?: boolean
+  readonly clean?: boolean
+  readonly marks?: Marks
+}
