@@ -1,0 +1,18 @@
+/** File-system effects as the agent needs them; tests use a temporary directory. */
+export interface Files {
+  readText(path: string): Promise<string | undefined>
+  /** temporary file beside it, fsync, rename, fsync of the directory */
+  writeAtomic(path: string, text: string, mode: number): Promise<void>
+  /** appends one chunk; `sync` waits for fdatasync */
+  append(path: string, text: string, options: {readonly mode: number; readonly sync: boolean}): Promise<void>
+  makeDirectory(path: string, mode: number): Promise<void>
+  list(path: string): Promise<readonly string[]>
+  /** absent is fine */
+  remove(path: string): Promise<void>
+  removeDirectory(path: string): Promise<void>
+  stat(path: string): Promise<{readonly inode: string; readonly device: string; readonly sizeBytes: number} | undefined>
+  /** numeric ids */
+  changeOwner(path: string, uid: number, gid: number): Promise<void>
+  /** plain write without fsync, for /sys and /proc */
+  writeText(path: string, text: string): Promise<void>
+}
