@@ -150,7 +150,8 @@ export class Connection {
 
   #take(id: unknown): Pending | undefined {
     const pending = typeof id === 'string' && id !== 'greeting' ? this.#pending.get(id) : undefined
-    if (pending === undefined) this.#report(`${this.#socket}: dropped a reply nobody waits for, id ${JSON.stringify(id)}`)
+    if (pending === undefined)
+      this.#report(`${this.#socket}: dropped a reply nobody waits for, id ${JSON.stringify(id)}`)
     return pending
   }
 

@@ -21,10 +21,13 @@ export function armDeadline({timeoutMs, signal}: Limit, expire: (reason: unknown
     disarm()
     expire(signal?.reason)
   }
-  const timer = setTimeout(() => {
-    disarm()
-    expire(undefined)
-  }, Math.min(timeoutMs, LONGEST_MS))
+  const timer = setTimeout(
+    () => {
+      disarm()
+      expire(undefined)
+    },
+    Math.min(timeoutMs, LONGEST_MS),
+  )
   signal?.addEventListener('abort', onAbort, {once: true})
   return disarm
 }

@@ -55,7 +55,10 @@ export class QmpTimeoutError extends QmpError {
 
   constructor(socket: string, command: string, waitedMs: number) {
     const what = command.startsWith('event ') ? 'not seen' : 'no reply'
-    super({code: 'qmp-timeout', exit: exitCodes.timedOut, socket}, `${command} on ${socket}: ${what} after ${waitedMs} ms`)
+    super(
+      {code: 'qmp-timeout', exit: exitCodes.timedOut, socket},
+      `${command} on ${socket}: ${what} after ${waitedMs} ms`,
+    )
     this.command = command
     this.waitedMs = waitedMs
   }
