@@ -26,7 +26,12 @@ export interface MemberObservation {
   readonly blindSince: number | undefined
   /** last word of the peer's agent over the replication link; undefined before the first */
   readonly peer: PeerWord | undefined
-  readonly jobs: ReadonlyArray<{readonly id: string; readonly status: string; readonly current: number; readonly total: number}>
+  readonly jobs: ReadonlyArray<{
+    readonly id: string
+    readonly status: string
+    readonly current: number
+    readonly total: number
+  }>
 }
 
 export interface VmObservation {

@@ -60,8 +60,7 @@ export interface NicSpec {
 }
 
 export type ForwardSpec =
-  | {readonly via: 'socket'}
-  | {readonly via: 'tc'; readonly nic: PerHost<string>; readonly vlan?: number}
+  {readonly via: 'socket'} | {readonly via: 'tc'; readonly nic: PerHost<string>; readonly vlan?: number}
 
 /** The value for one host, or undefined when a per-host map does not name it. */
 export function onHost<V>(value: PerHost<V>, host: string): V | undefined {

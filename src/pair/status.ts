@@ -49,12 +49,15 @@ export interface PairStatus {
   readonly primary: string | undefined
   readonly secondary: string | undefined
   readonly members: readonly MemberStatus[]
-  readonly checkpoints: {readonly count: number; readonly lastAtMs: number | undefined; readonly lastPauseMs: number | undefined}
+  readonly checkpoints: {
+    readonly count: number
+    readonly lastAtMs: number | undefined
+    readonly lastPauseMs: number | undefined
+  }
   readonly resync?: {readonly doneBytes: number; readonly totalBytes: number}
   readonly atMs: number
 }
 
 /** A host's answer, or why there is none. */
 export type Seen =
-  | {readonly host: string; readonly member: MemberObservation}
-  | {readonly host: string; readonly unreachable: string}
+  {readonly host: string; readonly member: MemberObservation} | {readonly host: string; readonly unreachable: string}

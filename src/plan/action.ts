@@ -108,7 +108,12 @@ export type NetworkAction =
       readonly before?: string
     }
   | {readonly kind: 'object'; readonly ensure: 'absent'; readonly id: string}
-  | {readonly kind: 'object-set'; readonly id: string; readonly property: string; readonly value: string | number | boolean}
+  | {
+      readonly kind: 'object-set'
+      readonly id: string
+      readonly property: string
+      readonly value: string | number | boolean
+    }
   /** link state of a tap: `down` is the fence, written and read back without starting a process */
   | {readonly kind: 'tap'; readonly tap: string; readonly state: 'up' | 'down'}
   /** nftables, family netdev, ingress of a tap: drops what the comparer does not compare */

@@ -1,6 +1,7 @@
 import type {Action} from './action.js'
 
-export type PlanKind = 'create' | 'failover' | 'resync' | 'destroy' | 'start' | 'stop' | 'checkpoint' | 'repair' | 'disk'
+export type PlanKind =
+  'create' | 'failover' | 'resync' | 'destroy' | 'start' | 'stop' | 'checkpoint' | 'repair' | 'disk'
 
 /** One step of a plan: who does what, and how it is taken back. */
 export interface Step {

@@ -1,0 +1,331 @@
+import {kinship} from './generation.js'
+import {protectionFaults} from './health/protection.js'
+import {reason} from './health/reasons.js'
+import type {IntentSummary, MemberObservation} from './observation.js'
+import {currencyOf, type PairRecord} from './record.js'
+import type {MemberStatus, PairState, PairStatus, Reason, Seen} from './status.js'
+
+/** A reachable member that has a record. */
+export type Known = MemberObservation & {readonly record: PairRecord}
+
+/** What the records of the hosts that answered say about who is authoritative. */
+export interface Authority {
+  readonly primary: Known | undefined
+  readonly other: Known | undefined
+  readonly splitBrain: boolean
+}
+
+/**
+ * Finds the authoritative side: the newer generation; in the same generation the one that is alone, then the primary.
+ * Generations of which neither descends from the other are split-brain (S4), even when one has the lower number.
+ */
+export function authorityOf(seen: readonly Seen[]): Authority {
+  const [a, b] = knownOf(seen)
+  if (a === undefined) return {primary: undefined, other: undefined, splitBrain: false}
+  if (b === undefined) {
+    const leads = a.record.role === 'primary' && a.record.marks.stale === undefined
+    return {primary: leads ? a : undefined, other: leads ? undefined : a, splitBrain: false}
+  }
+  switch (kinship(a.record.generation, b.record.generation)) {
+    case 'newer':
+      return {primary: a, other: b, splitBrain: false}
+    case 'older':
+      return {primary: b, other: a, splitBrain: false}
+    case 'unrelated':
+      return {primary: a, other: b, splitBrain: true}
+    case 'equal':
+      return leadsInSameGeneration(b.record, a.record)
+        ? {primary: b, other: a, splitBrain: false}
+        : {primary: a, other: b, splitBrain: false}
+  }
+}
+
+export function knownOf(seen: readonly Seen[]): Known[] {
+  return seen.flatMap((each) =>
+    'member' in each && each.member.record !== undefined ? [{...each.member, record: each.member.record}] : [],
+  )
+}
+
+function leadsInSameGeneration(candidate: PairRecord, other: PairRecord): boolean {
+  if (candidate.alone !== other.alone) return candidate.alone
+  return candidate.role === 'primary' && other.role !== 'primary'
+}
+
+/**
+ * One word for the state of a pair, and why. Pure: the same observations give the same answer.
+ *
+ * @param seen  both hosts of the pair, answered or not
+ */
+export function assess(pair: string, seen: readonly Seen[], atMs: number): PairStatus {
+  const authority = authorityOf(seen)
+  const {state, reasons, qualifier} = judge(pair, seen, authority)
+  const {primary, other} = authority
+  const mirrors = (primary?.jobs ?? []).filter(({id}) => id.startsWith('resync'))
+  return {
+    pair,
+    state,
+    ...(qualifier === undefined ? {} : {qualifier}),
+    reasons,
+    epoch: (primary ?? other)?.record.generation.epoch,
+    primary: primary?.host ?? other?.record.peer,
+    secondary: primary === undefined ? other?.host : (other?.host ?? primary.record.peer),
+    members: seen.map(memberStatus),
+    checkpoints: {
+      count: primary?.checkpoints.count ?? 0,
+      lastAtMs: primary?.checkpoints.lastAtMs,
+      lastPauseMs: primary?.checkpoints.lastPauseMs,
+    },
+    ...(mirrors.length === 0
+      ? {}
+      : {
+          resync: {
+            doneBytes: mirrors.reduce((sum, job) => sum + job.current, 0),
+            totalBytes: mirrors.reduce((sum, job) => sum + job.total, 0),
+          },
+        }),
+    atMs,
+  }
+}
+
+interface Verdict {
+  readonly state: PairState
+  readonly reasons: readonly Reason[]
+  readonly qualifier?: string
+}
+
+function judge(pair: string, seen: readonly Seen[], authority: Authority): Verdict {
+  const {primary, other, splitBrain} = authority
+  const silent = seen.flatMap((each) => ('unreachable' in each ? [silentReason(each)] : []))
+  if (splitBrain) return {state: 'split-brain', reasons: [splitReason(pair, primary, other), ...silent]}
+  const going = operationUnderWay([primary, other], primary)
+  const verdict = going ?? fromMembers(pair, authority, silent)
+  const interrupted = interruptions([primary, other])
+  const reasons = [...interrupted, ...verdict.reasons]
+  return verdict.state === 'protected' && interrupted.length > 0 ? {state: 'suspect', reasons} : {...verdict, reasons}
+}
+
+function fromMembers(pair: string, {primary, other}: Authority, silent: readonly Reason[]): Verdict {
+  if (primary === undefined) return withoutPrimary(pair, other, silent)
+  if (!runs(primary)) return primaryDown(pair, primary, other, silent)
+  if (primary.record.alone) return goesOnAlone(pair, primary, other, silent)
+  return inLockStep(pair, primary, other, silent)
+}
+
+/** The primary's host does not answer. */
+function withoutPrimary(pair: string, other: Known | undefined, silent: readonly Reason[]): Verdict {
+  if (other === undefined) return {state: 'failed', reasons: silent}
+  const currency = currencyOf(other.record)
+  if (runs(other) && currency === 'promotable' && other.blindSince === undefined) {
+    const remedy = `colo pair failover ${pair} --to ${other.host}`
+    return {
+      state: 'suspect',
+      reasons: [...silent.map((each) => ({...each, remedy})), ...latched(other, remedy)],
+    }
+  }
+  return {state: 'failed', reasons: [...silent, notPromotable(other)]}
+}
+
+/** Whatever is missing: the primary's copy does not run. */
+function primaryDown(pair: string, primary: Known, other: Known | undefined, silent: readonly Reason[]): Verdict {
+  const {host, record} = primary
+  if (!record.alone && other !== undefined && runs(other) && currencyOf(other.record) === 'promotable') {
+    const remedy = `colo pair failover ${pair} --to ${other.host}`
+    return {
+      state: 'suspect',
+      reasons: [reason('primary-gone', `the primary on ${host} does not run`, {host, remedy}), ...silent],
+    }
+  }
+  if (record.clean) return {state: 'stopped', reasons: silent}
+  const commit = record.marks.incomplete?.why === 'commit'
+  const message = commit
+    ? `the copy on ${host} ended while its overlays were being merged; start merges them first`
+    : `the copy on ${host} ended without a clean stop`
+  const reasons = [
+    reason(commit ? 'commit-interrupted' : 'not-running', message, {host, remedy: `colo pair start ${pair}`}),
+  ]
+  return {state: 'failed', reasons: [...reasons, ...silent]}
+}
+
+function goesOnAlone(pair: string, primary: Known, other: Known | undefined, silent: readonly Reason[]): Verdict {
+  const {host, record, vm} = primary
+  if (vm !== undefined && vm.coloMode !== 'none' && record.marks.incomplete?.why === 'commit') {
+    const remedy = `colo pair failover ${pair} --to ${host}`
+    return {
+      state: 'failing-over',
+      reasons: [reason('not-promoted', `${host} holds the new generation but has not taken over`, {host, remedy})],
+    }
+  }
+  if (record.marks.incomplete?.why === 'commit') {
+    return {
+      state: 'committing',
+      reasons: [reason('commit', `${host} merges its overlays into the disk`, {host}), ...silent],
+    }
+  }
+  const remedy = `colo pair resync ${pair}`
+  const peer = record.peer
+  const why =
+    other === undefined
+      ? reason('no-secondary', `no second copy: ${peer} does not answer`, {host: peer, remedy})
+      : reason('no-secondary', `no second copy: the one on ${other.host} is ${currencyOf(other.record)}`, {
+          host: other.host,
+          remedy,
+          repairable: true,
+        })
+  return {state: 'unprotected', reasons: [why, ...silent]}
+}
+
+function inLockStep(pair: string, primary: Known, other: Known | undefined, silent: readonly Reason[]): Verdict {
+  if (other === undefined) {
+    const remedy = `colo pair failover ${pair} --to ${primary.host}`
+    return {state: 'suspect', reasons: [...silent.map((each) => ({...each, remedy})), ...latched(primary, remedy)]}
+  }
+  if (primary.qmp === 'hung') return {state: 'suspect', reasons: [hungReason(pair, primary, other)]}
+  if (!runs(other) || other.qmp === 'absent') {
+    const remedy = `colo pair failover ${pair} --to ${primary.host}`
+    return {
+      state: 'suspect',
+      reasons: [
+        reason('secondary-gone', `the secondary on ${other.host} does not run; the guest's output is held`, {
+          host: other.host,
+          remedy,
+        }),
+      ],
+    }
+  }
+  if (other.qmp === 'hung') return {state: 'suspect', reasons: [hungReason(pair, other, primary)]}
+  if (currencyOf(other.record) !== 'promotable') return {state: 'unprotected', reasons: [notPromotable(other, pair)]}
+  const modes = modeFaults(pair, primary, other)
+  if (modes.length > 0) return {state: 'suspect', reasons: modes}
+  const faults = protectionFaults(primary.record.spec, {primary, secondary: other})
+  if (faults.length > 0) return {state: worstOf(faults), reasons: faults}
+  const passing = primary.record.spec.nics.filter(({uncompared}) => uncompared === 'pass').map(({name}) => name)
+  return {
+    state: 'protected',
+    reasons: [],
+    ...(passing.length === 0 ? {} : {qualifier: `IPv4 only on ${passing.join(', ')}`}),
+  }
+}
+
+/** Lost writes and lost comparison end protection; a missing beat only makes it doubtful. */
+function worstOf(faults: readonly Reason[]): PairState {
+  return faults.every(({code}) => code === 'no-beat' || code === 'unseen' || code === 'colo-exit')
+    ? 'suspect'
+    : 'unprotected'
+}
+
+function modeFaults(pair: string, primary: Known, secondary: Known): Reason[] {
+  const expected = [
+    [primary, 'primary'],
+    [secondary, 'secondary'],
+  ] as const
+  return expected.flatMap(([member, mode]) =>
+    member.vm?.coloMode === mode
+      ? []
+      : [
+          reason('not-in-lock-step', `QEMU on ${member.host} is not ${mode} of a COLO pair`, {
+            host: member.host,
+            remedy: `colo pair resync ${pair}`,
+            repairable: true,
+          }),
+        ],
+  )
+}
+
+function hungReason(pair: string, hung: Known, healthy: Known): Reason {
+  return reason('hung', `QEMU on ${hung.host} does not answer`, {
+    host: hung.host,
+    remedy: `colo pair failover ${pair} --to ${healthy.host}`,
+  })
+}
+
+function notPromotable(member: Known, pair = member.record.spec.name): Reason {
+  const {host, record} = member
+  const detail =
+    record.marks.stale ??
+    record.marks.incomplete?.detail ??
+    record.marks.notPromotable ??
+    'its agent did not watch all the time'
+  return reason('not-promotable', `the copy on ${host} must not take over: ${detail}`, {
+    host,
+    remedy: `colo pair resync ${pair}`,
+    repairable: true,
+  })
+}
+
+function splitReason(pair: string, a: Known | undefined, b: Known | undefined): Reason {
+  const text = [a, b]
+    .flatMap((each) => (each === undefined ? [] : [`${each.host} in generation ${each.record.generation.epoch}`]))
+    .join(' and ')
+  return reason('split-brain', `both copies went on: ${text}; one must be discarded`, {
+    remedy: `colo pair resolve ${pair} --discard HOST`,
+  })
+}
+
+function silentReason(seen: {host: string; unreachable: string}): Reason {
+  return reason('unreachable', `${seen.host} does not answer: ${seen.unreachable}`, {host: seen.host})
+}
+
+function latched(member: Known, remedy: string): Reason[] {
+  return member.latched.map(({kind, detail}) =>
+    reason(kind, `${detail} on ${member.host}`, {host: member.host, remedy}),
+  )
+}
+
+function runs(member: MemberObservation): boolean {
+  return member.domain === 'running' || member.domain === 'paused'
+}
+
+const statesWhile: Readonly<Record<string, PairState>> = {
+  create: 'syncing',
+  resync: 'resyncing',
+  failover: 'failing-over',
+  start: 'starting',
+}
+
+/** Somebody holds the lock and works on it. */
+function operationUnderWay(members: ReadonlyArray<Known | undefined>, primary: Known | undefined): Verdict | undefined {
+  const busy = members.find((member) => member?.lock !== undefined && member.intent !== undefined)
+  if (busy?.intent === undefined || busy.lock === undefined) return undefined
+  const state = statesWhile[busy.intent.kind]
+  if (state === undefined) return undefined
+  const reasons = [reason('operation', `${busy.intent.title}, by ${busy.lock.owner}`, {host: busy.host})]
+  return {state: state === 'resyncing' && primary === undefined ? 'starting' : state, reasons}
+}
+
+/** Intents that nobody works on: the command died in the middle. */
+function interruptions(members: ReadonlyArray<Known | undefined>): Reason[] {
+  const left = members.flatMap((member) =>
+    member?.intent !== undefined && member.lock === undefined ? [{host: member.host, intent: member.intent}] : [],
+  )
+  const plans = new Map<string, {host: string; intent: IntentSummary}>(left.map((each) => [each.intent.plan, each]))
+  return [...plans.values()].map(({host, intent}) =>
+    reason('interrupted', `interrupted: ${intent.title}`, {host, remedy: intent.finish}),
+  )
+}
+
+function memberStatus(seen: Seen): MemberStatus {
+  if ('unreachable' in seen) {
+    return {
+      host: seen.host,
+      reachable: false,
+      role: undefined,
+      currency: undefined,
+      domain: 'unknown',
+      qemu: undefined,
+      epoch: undefined,
+      alone: false,
+    }
+  }
+  const {host, member} = {host: seen.host, member: seen.member}
+  const {record} = member
+  return {
+    host,
+    reachable: true,
+    role: record?.role,
+    currency: record === undefined ? undefined : member.blindSince === undefined ? currencyOf(record) : 'unknown',
+    domain: member.domain,
+    qemu: member.vm?.qemuVersion,
+    epoch: record?.generation.epoch,
+    alone: record?.alone ?? false,
+  }
+}

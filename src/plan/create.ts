@@ -1,0 +1,96 @@
+import type {MemberXml, PairIdentity} from '../pair/identity.js'
+import {layoutOfPair} from '../pair/identity.js'
+import {recordFormat, type Generation, type PairRecord} from '../pair/record.js'
+import {attach, recordProtected, secondaryUp, type AttachInput} from './parts/attach.js'
+import * as network from './parts/network.js'
+import {step} from './parts/steps.js'
+import * as storage from './parts/storage.js'
+import type {Plan} from './plan.js'
+
+export interface CreateInput {
+  readonly planId: string
+  readonly identity: PairIdentity
+  readonly generation: Generation
+  readonly xml: MemberXml
+  /** the secondary's images do not exist yet: making them can be undone by removing them */
+  readonly freshSecondaryImages: boolean
+  readonly nowMs: number
+}
+
+/**
+ * From nothing to a protected pair: records that forbid, images, the primary (running at once), the secondary, live attach.
+ *
+ * No point of no return: until the pair is protected every step can be taken back, and the primary's images are only used.
+ */
+export function planCreate(input: CreateInput): Plan {
+  const {identity, xml} = input
+  const layout = layoutOfPair(identity)
+  const {primary, secondary} = identity.spec.hosts
+  const between: AttachInput = {identity, layout, primary, secondary, generation: input.generation, xml}
+  const secondaryImages = storage.images(layout, secondary)
+  return {
+    id: input.planId,
+    kind: 'create',
+    pair: identity.spec.name,
+    title: `create ${identity.spec.name}: ${primary} protected by ${secondary}`,
+    finish: `colo pair create ${identity.spec.name}`,
+    steps: [
+      step(primary, 'record', 'note the pair', [{kind: 'record-create', record: firstRecord(input, 'primary')}], {
+        undo: [{kind: 'record-remove'}],
+      }),
+      step(secondary, 'record', 'note the pair', [{kind: 'record-create', record: firstRecord(input, 'secondary')}], {
+        undo: [{kind: 'record-remove'}],
+      }),
+      step(
+        secondary,
+        'images',
+        'make the images',
+        secondaryImages,
+        input.freshSecondaryImages
+          ? {
+              undo: secondaryImages.flatMap((image) =>
+                image.kind === 'image-create' ? [{kind: 'file-remove', path: image.path}] : [],
+              ),
+            }
+          : {},
+      ),
+      step(primary, 'directories', 'make directories', storage.memberDirectories(identity, layout, primary)),
+      step(
+        primary,
+        'domain',
+        'start the primary',
+        [
+          {kind: 'domain-create', domain: layout.domain, xml: xml('primary', primary)},
+          ...network.tapFilters(layout),
+          storage.recordImages(layout, primary),
+          {kind: 'vm-continue'},
+        ],
+        {undo: [{kind: 'domain-destroy', domain: layout.domain}, ...network.noTapFilters(layout)]},
+      ),
+      ...secondaryUp(between),
+      ...attach(between),
+      ...recordProtected(between),
+    ],
+  }
+}
+
+/** The first record: the primary alone is authoritative, the secondary's copy is nothing yet. */
+function firstRecord(input: CreateInput, role: 'primary' | 'secondary'): PairRecord {
+  const {identity} = input
+  const {primary, secondary} = identity.spec.hosts
+  const [host, peer] = role === 'primary' ? [primary, secondary] : [secondary, primary]
+  return {
+    format: recordFormat,
+    ...identity,
+    host,
+    peer,
+    role,
+    generation: input.generation,
+    alone: role === 'primary',
+    wasProtected: false,
+    clean: false,
+    marks: role === 'primary' ? {} : {incomplete: {why: 'resync', detail: 'first copy has not ended'}},
+    images: [],
+    updatedAtMs: input.nowMs,
+  }
+}

@@ -1,0 +1,201 @@
+import {addressOf, allPorts, type MemberXml, type PairIdentity} from '../../pair/identity.js'
+import type {PairLayout} from '../../pair/layout.js'
+import type {Generation} from '../../pair/record.js'
+import type {Action, YankInstance} from '../action.js'
+import type {Step} from '../plan.js'
+import * as network from './network.js'
+import {step} from './steps.js'
+import * as storage from './storage.js'
+
+/** Limits of the long waits, in milliseconds. Disks and memory are copied at whatever rate the link has. */
+export const attachLimits = {mirrors: 12 * 3600_000, migrate: 3600_000, colo: 60_000, checkpoint: 60_000} as const
+
+/** Who is attached to whom. */
+export interface AttachInput {
+  readonly identity: PairIdentity
+  readonly layout: PairLayout
+  readonly primary: string
+  readonly secondary: string
+  /** the generation both are in once protected */
+  readonly generation: Generation
+  readonly xml: MemberXml
+}
+
+/**
+ * Brings up a secondary beside a running primary: overlays, firewall, domain (paused, its taps down), export, incoming.
+ * Nothing of the primary is touched.
+ */
+export function secondaryUp(input: AttachInput): Step[] {
+  const {identity, layout, primary, secondary, xml} = input
+  const address = addressOf(identity, secondary)
+  return [
+    step(
+      secondary,
+      'scratch',
+      'make empty overlays',
+      [
+        ...storage.memberDirectories(identity, layout, secondary),
+        ...storage.freshOverlays(identity, layout, secondary),
+      ],
+      {undo: storage.noOverlays(identity, layout, secondary)},
+    ),
+    step(secondary, 'firewall', 'open the ports to the peer only', [firewall(input, secondary, primary)], {
+      undo: [{kind: 'firewall', ensure: 'absent', table: layout.firewallTable}],
+    }),
+    step(
+      secondary,
+      'domain',
+      'start the secondary',
+      [
+        {kind: 'domain-create', domain: layout.domain, xml: xml('secondary', secondary)},
+        ...network.taps(layout, 'down'),
+        ...network.tapFilters(layout),
+      ],
+      {undo: [{kind: 'domain-destroy', domain: layout.domain}, ...network.noTapFilters(layout)]},
+    ),
+    step(secondary, 'receive', 'export the disks and wait for the primary', [
+      {kind: 'colo-capabilities', side: 'secondary'},
+      ...storage.exports(identity, layout, secondary),
+      {kind: 'incoming', address, port: identity.ports.migration},
+    ]),
+  ]
+}
+
+/**
+ * Attaches that secondary to the running primary without the long freeze: mirrors, a switch of milliseconds, filters off, memory,
+ * filters on at the switchover (facts: qemu-colo section 4, recipe D). Ends with a checkpoint that completed after all of it.
+ */
+export function attach(input: AttachInput): Step[] {
+  const {identity, layout, primary, secondary} = input
+  const mirrors = storage.mirrorsOf(layout)
+  return [
+    step(
+      primary,
+      'links',
+      'listen for the secondary',
+      [
+        firewall(input, primary, secondary),
+        ...network.noChardevs(layout),
+        ...network.primaryChardevs(identity, layout, primary),
+      ],
+      {undo: [...network.noChardevs(layout), {kind: 'firewall', ensure: 'absent', table: layout.firewallTable}]},
+    ),
+    step(
+      primary,
+      'copy-disks',
+      'copy the disks',
+      [
+        ...storage.nbdNodes(identity, layout, secondary),
+        {kind: 'mirrors', disks: mirrors, timeoutMs: attachLimits.mirrors},
+      ],
+      {undo: [{kind: 'mirrors-abort', disks: mirrors}, ...storage.noNbdNodes(layout)]},
+    ),
+    step(primary, 'switch-disks', 'replicate every write', [{kind: 'mirrors-finish', disks: mirrors}], {
+      undo: [...yank(layout), ...storage.noSecondChildren(layout)],
+    }),
+    step(primary, 'filters', 'prepare the comparer', network.primaryObjects(identity, layout), {
+      undo: network.noPrimaryObjects(layout),
+    }),
+    step(
+      primary,
+      'migrate',
+      'copy the memory and enter lock-step',
+      [
+        {kind: 'colo-capabilities', side: 'primary'},
+        {
+          kind: 'migrate',
+          address: addressOf(identity, secondary),
+          port: identity.ports.migration,
+          intervalMs: identity.spec.checkpoint.intervalMs,
+          filtersOn: network.filtersToSwitchOn(layout),
+          timeoutMs: attachLimits.migrate,
+        },
+      ],
+      {undo: [{kind: 'migrate-cancel'}, {kind: 'lost-heartbeat'}]},
+    ),
+    step(secondary, 'lock-step', 'shadow the primary', [
+      {kind: 'colo-await', role: 'secondary', timeoutMs: attachLimits.colo},
+    ]),
+    step(primary, 'checkpoint', 'complete a checkpoint', [
+      {kind: 'checkpoint', intervalMs: identity.spec.checkpoint.intervalMs, timeoutMs: attachLimits.checkpoint},
+    ]),
+  ]
+}
+
+/** Both records say protected; the mark that forbids goes last on the side it forbids, after everything was confirmed. */
+export function recordProtected(input: AttachInput): Step[] {
+  const {layout, primary, secondary, generation} = input
+  return [
+    step(primary, 'watch', 'watch the replication', [
+      storage.recordImages(layout, primary),
+      {kind: 'protection-begin'},
+    ]),
+    step(
+      secondary,
+      'promotable',
+      'note that this copy may take over',
+      [
+        storage.recordImages(layout, secondary),
+        {kind: 'protection-begin'},
+        {
+          kind: 'record-change',
+          change: {
+            role: 'secondary',
+            peer: primary,
+            generation,
+            alone: false,
+            wasProtected: true,
+            clean: false,
+            marks: {},
+          },
+        },
+      ],
+      {
+        undo: [
+          {
+            kind: 'record-change',
+            change: {marks: {incomplete: {why: 'resync', detail: 'protection was undone before it was complete'}}},
+          },
+        ],
+      },
+    ),
+    step(primary, 'protected', 'note that the pair is protected', [
+      {
+        kind: 'record-change',
+        change: {
+          role: 'primary',
+          peer: secondary,
+          generation,
+          alone: false,
+          wasProtected: true,
+          clean: false,
+          marks: {},
+        },
+      },
+    ]),
+  ]
+}
+
+/** Everything on the primary that may wait for the secondary, by name; never the monitors' own chardevs. */
+export function yank(layout: PairLayout): Action[] {
+  const instances: YankInstance[] = [
+    ...layout.disks.map((disk): YankInstance => ({type: 'block-node', 'node-name': disk.nbd})),
+    ...layout.nics.flatMap(({chardevs}): YankInstance[] => [
+      {type: 'chardev', id: chardevs.mirrorLink},
+      {type: 'chardev', id: chardevs.compareLink},
+    ]),
+    {type: 'migration'},
+  ]
+  return [{kind: 'yank', instances}]
+}
+
+function firewall(input: AttachInput, host: string, peer: string): Action {
+  return {
+    kind: 'firewall',
+    ensure: 'present',
+    table: input.layout.firewallTable,
+    address: addressOf(input.identity, host),
+    peer: addressOf(input.identity, peer),
+    ports: allPorts(input.identity),
+  }
+}

@@ -1,0 +1,42 @@
+import type {PairLayout} from '../../pair/layout.js'
+import type {Generation} from '../../pair/record.js'
+import type {Step} from '../plan.js'
+import {yank} from './attach.js'
+import * as network from './network.js'
+import {step} from './steps.js'
+import * as storage from './storage.js'
+
+interface DetachInput {
+  readonly layout: PairLayout
+  readonly primary: string
+  /** the generation in which the primary goes on alone */
+  readonly generation: Generation
+}
+
+/**
+ * The primary goes on alone. The record comes first: nothing releases its output before this side holds the new generation
+ * (S1, S4). Then yank, so that no block command waits for a hung peer (S3). Safe to run again at any point.
+ */
+export function primaryAlone({layout, primary, generation}: DetachInput): Step[] {
+  return [
+    step(primary, 'alone', 'note that this side goes on alone', [
+      {kind: 'record-change', change: {role: 'primary', generation, alone: true, wasProtected: false, marks: {}}},
+    ]),
+    step(primary, 'release', 'let the guest go on', [
+      ...yank(layout),
+      ...storage.noSecondChildren(layout),
+      {kind: 'lost-heartbeat'},
+      ...network.noPrimaryObjects(layout),
+      {kind: 'vm-await', states: ['running'], timeoutMs: 10_000},
+    ]),
+    step(
+      primary,
+      'tidy',
+      'remove what led to the peer',
+      [...storage.noNbdNodes(layout), ...network.noChardevs(layout)],
+      {
+        optional: true,
+      },
+    ),
+  ]
+}

@@ -1,0 +1,82 @@
+import {layoutOfPair, type MemberXml, type PairIdentity} from '../pair/identity.js'
+import {recordFormat, type Generation, type PairRecord} from '../pair/record.js'
+import {attach, recordProtected, secondaryUp, type AttachInput} from './parts/attach.js'
+import {primaryAlone} from './parts/detach.js'
+import * as network from './parts/network.js'
+import {step} from './parts/steps.js'
+import * as storage from './parts/storage.js'
+import type {Plan} from './plan.js'
+
+export interface ResyncInput {
+  readonly planId: string
+  readonly identity: PairIdentity
+  readonly primary: string
+  readonly secondary: string
+  /** the generation the primary is in, or goes into when it still is in lock-step with a broken peer */
+  readonly generation: Generation
+  /** the primary has not left lock-step: it goes on alone first */
+  readonly detachFirst: boolean
+  /** the secondary's host has a record of this pair */
+  readonly secondaryKnown: boolean
+  readonly xml: MemberXml
+  readonly nowMs: number
+}
+
+/**
+ * A new or returning secondary is brought level and the pair becomes protected again. The whole of each disk is copied; the
+ * secondary's copy is marked `incomplete` before anything of it is overwritten.
+ */
+export function planResync(input: ResyncInput): Plan {
+  const {identity, primary, secondary, generation} = input
+  const layout = layoutOfPair(identity)
+  const between: AttachInput = {identity, layout, primary, secondary, generation, xml: input.xml}
+  return {
+    id: input.planId,
+    kind: 'resync',
+    pair: identity.spec.name,
+    title: `protect ${identity.spec.name} again: ${primary} by ${secondary}`,
+    finish: `colo pair resync ${identity.spec.name}`,
+    steps: [
+      ...(input.detachFirst ? primaryAlone({layout, primary, generation}) : []),
+      step(secondary, 'incomplete', 'note that this copy is being replaced', [
+        input.secondaryKnown
+          ? {
+              kind: 'record-change',
+              change: {
+                role: 'secondary',
+                alone: false,
+                clean: false,
+                marks: {incomplete: {why: 'resync', detail: `being copied from ${primary}`}},
+              },
+            }
+          : {kind: 'record-create', record: newSecondaryRecord(input)},
+      ]),
+      step(secondary, 'end-old', 'end what is left of the old copy', [
+        ...network.taps(layout, 'down'),
+        {kind: 'domain-destroy', domain: layout.domain},
+        ...network.noTapFilters(layout),
+      ]),
+      step(secondary, 'images', 'make the images', storage.images(layout, secondary)),
+      ...secondaryUp(between),
+      ...attach(between),
+      ...recordProtected(between),
+    ],
+  }
+}
+
+function newSecondaryRecord(input: ResyncInput): PairRecord {
+  return {
+    format: recordFormat,
+    ...input.identity,
+    host: input.secondary,
+    peer: input.primary,
+    role: 'secondary',
+    generation: input.generation,
+    alone: false,
+    wasProtected: false,
+    clean: false,
+    marks: {incomplete: {why: 'resync', detail: `being copied from ${input.primary}`}},
+    images: [],
+    updatedAtMs: input.nowMs,
+  }
+}

@@ -1,0 +1,57 @@
+import {layoutOfPair, type MemberXml, type PairIdentity} from '../pair/identity.js'
+import type {Generation} from '../pair/record.js'
+import * as network from './parts/network.js'
+import {step} from './parts/steps.js'
+import * as storage from './parts/storage.js'
+import type {Plan} from './plan.js'
+
+export interface StartInput {
+  readonly planId: string
+  readonly identity: PairIdentity
+  /** the side the start rules chose */
+  readonly host: string
+  readonly peer: string
+  readonly generation: Generation
+  /** QEMU died while the promoted copy still committed its overlays: they are merged offline first */
+  readonly mergeOverlays: boolean
+  readonly xml: MemberXml
+}
+
+/** Starts the chosen copy alone, in a new generation; the other side is brought level by a resync afterwards. */
+export function planStart(input: StartInput): Plan {
+  const {identity, host, generation} = input
+  const layout = layoutOfPair(identity)
+  return {
+    id: input.planId,
+    kind: 'start',
+    pair: identity.spec.name,
+    title: `start ${identity.spec.name} on ${host}`,
+    finish: `colo pair start ${identity.spec.name}`,
+    pointOfNoReturn: `${host}/alone`,
+    steps: [
+      ...(input.mergeOverlays
+        ? [
+            step(host, 'merge', 'merge the overlays into the disk', storage.mergeOverlays(identity, layout, host)),
+            step(host, 'merged', 'note that the disk is complete', [
+              {kind: 'record-change', change: {marks: {}}},
+              ...storage.noOverlays(identity, layout, host),
+            ]),
+          ]
+        : []),
+      step(host, 'alone', 'note that this side goes on alone', [
+        {
+          kind: 'record-change',
+          change: {role: 'primary', generation, alone: true, wasProtected: false, clean: false, marks: {}},
+        },
+      ]),
+      step(host, 'domain', 'start the guest', [
+        ...storage.memberDirectories(identity, layout, host),
+        {kind: 'domain-create', domain: layout.domain, xml: input.xml('primary', host)},
+        ...network.tapFilters(layout),
+        storage.recordImages(layout, host),
+        {kind: 'vm-continue'},
+        {kind: 'vm-await', states: ['running'], timeoutMs: 10_000},
+      ]),
+    ],
+  }
+}
