@@ -68,7 +68,7 @@ async function hostStatus(context: LabContext, name: LabHost, process: HostProce
 
 async function domainsUnder(root: string): Promise<string[]> {
   const names = await readdir(`${root}/run/libvirt/qemu`).catch(() => [])
-  return names.filter((name) => name.endsWith('.pid')).map((name) => name.slice(0, -'.pid'.length))
+  return names.filter((name) => name.endsWith('.pid') && name !== 'driver.pid').map((name) => name.slice(0, -'.pid'.length))
 }
 
 interface LinkView {

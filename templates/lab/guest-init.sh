@@ -33,7 +33,10 @@ for word in $cmdline; do
       while [ ! -e "/sys/class/net/$nic" ] && [ $tries -lt 20 ]; do sleep 0.1; tries=$((tries + 1)); done
       ip link set "$nic" up
       case $address in
-        *:*) ip -6 addr add "$address" dev "$nic" nodad ;;
+        *:*)
+          echo 0 >"/proc/sys/net/ipv6/conf/$nic/accept_dad"
+          ip -6 addr add "$address" dev "$nic"
+          ;;
         *) ip addr add "$address" dev "$nic" ;;
       esac
       ;;
@@ -44,7 +47,7 @@ if [ $probe = 1 ]; then
   echo 'GUEST READY'
   poweroff -f
 fi
-acpid -f -c /etc/acpi >/dev/null 2>&1 &
+acpid -c /etc/acpi -l /tmp/acpid.log -p /tmp/acpid.pid
 /bin/guestd
 echo 'GUEST READY'
 n=0
