@@ -1,4 +1,4 @@
-import {chmodSync, unlinkSync} from 'node:fs'
+import {chmodSync, lstatSync, unlinkSync} from 'node:fs'
 import net from 'node:net'
 import {ColoError, ConflictError, type ErrorDetails} from '../errors.js'
 import {exitCodes} from '../exit-codes.js'
@@ -145,6 +145,7 @@ async function removeStale(path: string): Promise<void> {
   } catch (error) {
     if (error instanceof SocketError && error.failure === 'missing') return
     if (error instanceof SocketError && error.failure === 'refused') {
+      if (!lstatSync(path).isSocket()) throw new ConflictError(`${path}: exists and is not a socket`)
       unlinkSync(path)
       return
     }

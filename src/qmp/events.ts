@@ -28,6 +28,7 @@ export class EventHub {
   readonly #callbacks = new Set<(event: QmpEvent) => void>()
   readonly #queues = new Set<EventQueue>()
   readonly #report: (text: string) => void
+  #ended: QmpClosedError | undefined
 
   /** @param report gets a line when a callback throws; the other subscribers still get the event */
   constructor(socket: string, report: (text: string) => void) {
@@ -45,7 +46,8 @@ export class EventHub {
 
   listen(names: readonly string[], filter: (event: QmpEvent) => boolean = () => true): QmpListener {
     const queue = new EventQueue(this.#socket, names, filter, () => this.#queues.delete(queue))
-    this.#queues.add(queue)
+    if (this.#ended === undefined) this.#queues.add(queue)
+    else queue.fail(this.#ended)
     return queue
   }
 
@@ -60,6 +62,7 @@ export class EventHub {
   }
 
   end(error: QmpClosedError): void {
+    this.#ended = error
     this.#callbacks.clear()
     for (const queue of this.#queues) queue.fail(error)
     this.#queues.clear()

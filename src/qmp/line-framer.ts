@@ -35,7 +35,7 @@ export class LineFramer {
       lines.push(this.#takeLine())
       from = end + 1
     }
-    this.#hold(chunk.subarray(from))
+    this.#hold(Uint8Array.from(chunk.subarray(from))) // a copy: the caller may reuse its buffer
     return lines
   }
 

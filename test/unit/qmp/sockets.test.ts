@@ -1,0 +1,127 @@
+import assert from 'node:assert/strict'
+import {existsSync, mkdtempSync, rmSync, statSync, writeFileSync} from 'node:fs'
+import {tmpdir} from 'node:os'
+import {join} from 'node:path'
+import {ConflictError} from '../../../src/errors.js'
+import {connectUnix, listenUnix, SocketError, type Port} from '../../../src/os/sockets.js'
+import {run} from '../../../src/os/process.js'
+import {suite, type T} from '../../support/suite.js'
+
+const test = suite('unix sockets')
+const timeoutMs = 1000
+
+function directory(t: T): string {
+  const path = mkdtempSync(join(tmpdir(), 'sockets-'))
+  t.defer(() => {
+    rmSync(path, {recursive: true, force: true})
+  })
+  return path
+}
+
+/** Reads until the connection ends. */
+function everything(port: Port): Promise<string> {
+  const chunks: Uint8Array[] = []
+  port.onData((chunk) => chunks.push(chunk))
+  return new Promise((resolve) => {
+    port.onClose(() => {
+      resolve(Buffer.concat(chunks).toString())
+    })
+  })
+}
+
+test('what is sent before anybody reads is not lost, and the end comes after it', async (t) => {
+  const path = join(directory(t), 'a.sock')
+  const listener = await listenUnix({path, mode: 0o600}, (port) => {
+    port.onClose(() => undefined)
+    port.write('hello ')
+    port.write(Buffer.from('wörld'))
+    port.end()
+  })
+  t.defer(() => {
+    listener.close()
+  })
+  const port = await connectUnix({path, timeoutMs})
+  await new Promise(setImmediate)
+  assert.equal(await everything(port), 'hello wörld')
+  await new Promise<void>((resolve) => {
+    port.onClose(() => {
+      resolve()
+    })
+  })
+  port.write('after the end: ignored')
+})
+
+test('the server reads what the client sent, however late it starts to', async (t) => {
+  const path = join(directory(t), 'a.sock')
+  const got = new Promise<string>((resolve) => {
+    void listenUnix({path, mode: 0o600}, (port) => {
+      setImmediate(() => {
+        resolve(everything(port))
+      })
+    }).then((listener) => {
+      t.defer(() => {
+        listener.close()
+      })
+      return connectUnix({path, timeoutMs}).then((port) => {
+        port.write('ping')
+        port.end()
+      })
+    })
+  })
+  assert.equal(await got, 'ping')
+})
+
+test('the file has the wanted mode and goes with the listener', async (t) => {
+  const path = join(directory(t), 'a.sock')
+  const listener = await listenUnix({path, mode: 0o660}, () => undefined)
+  assert.equal(statSync(path).mode & 0o777, 0o660)
+  listener.close()
+  assert.equal(existsSync(path), false)
+})
+
+test('a socket in use is a conflict, one left behind is replaced', async (t) => {
+  const path = join(directory(t), 'a.sock')
+  const first = await listenUnix({path, mode: 0o600}, (port) => {
+    port.destroy()
+  })
+  await assert.rejects(
+    listenUnix({path, mode: 0o600}, () => undefined),
+    ConflictError,
+  )
+  first.close()
+  const leave = `require('net').createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, 'SIGKILL'))`
+  await assert.rejects(run(['node', '-e', leave]))
+  assert.equal(existsSync(path), true)
+  const second = await listenUnix({path, mode: 0o600}, () => undefined)
+  second.close()
+})
+
+test('a file that is not a socket is left alone', async (t) => {
+  const path = join(directory(t), 'precious')
+  writeFileSync(path, 'data')
+  await assert.rejects(listenUnix({path, mode: 0o600}, () => undefined), ConflictError)
+  assert.equal(existsSync(path), true)
+})
+
+test('failures are told apart', async (t) => {
+  const dir = directory(t)
+  writeFileSync(join(dir, 'file'), '')
+  const failureOf = async (path: string): Promise<string> => {
+    const error: unknown = await connectUnix({path, timeoutMs}).catch((reason: unknown) => reason)
+    assert.ok(error instanceof SocketError)
+    assert.ok(error.message.startsWith(`${path}: `))
+    return error.failure
+  }
+  assert.equal(await failureOf(join(dir, 'absent')), 'missing')
+  assert.equal(await failureOf(join(dir, 'file')), 'refused')
+  assert.equal(await failureOf(join(dir, 'x'.repeat(120))), 'bad-path')
+})
+
+test('an aborted signal wins over connecting', async (t) => {
+  const path = join(directory(t), 'a.sock')
+  const stop = new AbortController()
+  stop.abort(new RangeError('enough'))
+  await assert.rejects(connectUnix({path, timeoutMs, signal: stop.signal}), RangeError)
+})
+
+test.run()
