@@ -122,7 +122,7 @@ function withoutPrimary(pair: string, other: Known | undefined, silent: readonly
       reasons: [...silent.map((each) => ({...each, remedy})), ...latched(other, remedy)],
     }
   }
-  return {state: 'failed', reasons: [...silent, notPromotable(other)]}
+  return {state: 'failed', reasons: [...silent, notPromotable(other, pair)]}
 }
 
 /** Whatever is missing: the primary's copy does not run. */
@@ -238,7 +238,7 @@ function hungReason(pair: string, hung: Known, healthy: Known): Reason {
   })
 }
 
-function notPromotable(member: Known, pair = member.record.spec.name): Reason {
+function notPromotable(member: Known, pair: string): Reason {
   const {host, record} = member
   const detail =
     record.marks.stale ??

@@ -1,0 +1,219 @@
+import {ColoError, InterruptedError, TimedOutError, UnreachableError} from '../errors.js'
+import type {AgentClient} from '../host/agent-client.js'
+import type {StepProgress} from '../agent/protocol.js'
+import type {Plan, Step} from '../plan/plan.js'
+import type {OperationContext} from './context.js'
+import type {TimelineEntry} from './result.js'
+
+interface RunOptions {
+  /** limit for the whole plan, milliseconds */
+  readonly timeoutMs: number
+}
+
+/** Undo and clean-up calls are short; this is their limit. */
+const tidyLimitMs = 60_000
+
+/**
+ * Runs a plan over the agents of its hosts (S5): locks in name order, the intent fsynced on every host, then the steps in order.
+ *
+ * A failure, a limit or Ctrl-C before the point of no return undoes what was done, newest first, and raises the first error. After it
+ * nothing is undone: the error or interruption names the command that finishes.
+ *
+ * @param clients  agents by host; every host of the plan must be there
+ * @throws {ConflictError} when another operation holds the pair
+ */
+export async function runPlan(
+  context: OperationContext,
+  clients: ReadonlyMap<string, AgentClient>,
+  plan: Plan,
+  options: RunOptions,
+): Promise<readonly TimelineEntry[]> {
+  const running = new RunningPlan(context, new Map(clients), plan)
+  await running.lock()
+  try {
+    context.progress.planned(plan)
+    await running.writeIntent()
+    await running.runSteps(options.timeoutMs)
+    await running.clearIntent()
+    return running.timeline
+  } finally {
+    await running.unlock()
+  }
+}
+
+class RunningPlan {
+  readonly timeline: TimelineEntry[] = []
+  readonly #context: OperationContext
+  readonly #clients: Map<string, AgentClient>
+  readonly #plan: Plan
+  readonly #started = new Map<string, number>()
+  readonly #done = new Set<string>()
+  readonly #locked: string[] = []
+
+  constructor(context: OperationContext, clients: Map<string, AgentClient>, plan: Plan) {
+    this.#context = context
+    this.#clients = clients
+    this.#plan = plan
+  }
+
+  get #committed(): boolean {
+    return this.#plan.pointOfNoReturn !== undefined && this.#done.has(this.#plan.pointOfNoReturn)
+  }
+
+  async lock(): Promise<void> {
+    const {pair, title} = this.#plan
+    try {
+      for (const host of [...this.#clients.keys()].sort()) {
+        await this.#client(host).call('lock.acquire', {pair, owner: this.#context.owner, purpose: title})
+        this.#locked.push(host)
+      }
+    } catch (error) {
+      await this.unlock()
+      throw error
+    }
+  }
+
+  async unlock(): Promise<void> {
+    const {pair} = this.#plan
+    for (const host of this.#locked.splice(0)) {
+      // the lock also ends with the connection
+      await this.#client(host)
+        .call('lock.release', {pair}, {timeoutMs: 2000})
+        .catch(() => undefined)
+    }
+  }
+
+  async writeIntent(): Promise<void> {
+    const {pair} = this.#plan
+    await Promise.all(
+      [...this.#clients.values()].map((client) =>
+        client.call('intent.write', {pair, plan: this.#plan, owner: this.#context.owner}),
+      ),
+    )
+  }
+
+  async clearIntent(): Promise<void> {
+    const {pair} = this.#plan
+    await Promise.all([...this.#clients.values()].map((client) => client.call('intent.clear', {pair})))
+  }
+
+  async runSteps(timeoutMs: number): Promise<void> {
+    const deadline = this.#context.clock.monotonic() + timeoutMs
+    try {
+      for (const batch of batches(this.#plan.steps)) {
+        await this.#runBatch(batch, deadline - this.#context.clock.monotonic())
+      }
+    } catch (error) {
+      if (this.#committed) throw this.#afterPointOfNoReturn(error)
+      await this.#undo(error)
+      throw this.#context.signal.aborted ? interrupted(this.#plan, error) : error
+    }
+  }
+
+  async #runBatch(batch: Batch, timeoutMs: number): Promise<void> {
+    const {pair} = this.#plan
+    if (timeoutMs <= 0) throw new TimedOutError(`${this.#plan.title}: the time limit passed`, 0)
+    await this.#client(batch.host).call(
+      'steps.run',
+      {pair, steps: batch.steps},
+      {
+        timeoutMs,
+        signal: this.#context.signal,
+        onProgress: (progress) => {
+          this.#note(batch.host, progress)
+        },
+      },
+    )
+    for (const {id} of batch.steps) this.#done.add(id)
+  }
+
+  #note(host: string, progress: StepProgress): void {
+    const {step, state, atMs} = progress
+    if (state === 'started') this.#started.set(step, atMs)
+    if (state !== 'started' && state !== 'running') {
+      this.timeline.push({atMs, host, step, state, tookMs: atMs - (this.#started.get(step) ?? atMs)})
+      if (state === 'done' || state === 'unchanged') this.#done.add(step)
+    }
+    this.#context.progress.step(host, progress)
+  }
+
+  /** Takes back every step that was begun, newest first; what could not be taken back is noted, the first error stays. */
+  async #undo(cause: unknown): Promise<void> {
+    const begun = this.#plan.steps.filter(({id}) => this.#started.has(id) || this.#done.has(id)).reverse()
+    if (begun.length === 0) {
+      await this.clearIntent().catch(() => undefined)
+      return
+    }
+    this.#context.progress.note(`taking back: ${cause instanceof Error ? cause.message : String(cause)}`)
+    const left: string[] = []
+    for (const batch of batches(begun)) left.push(...(await this.#undoBatch(batch)))
+    if (left.length === 0) await this.clearIntent().catch(() => undefined)
+    for (const line of left) this.#context.progress.note(`left behind: ${line}`)
+  }
+
+  async #undoBatch(batch: Batch): Promise<string[]> {
+    const {pair} = this.#plan
+    // the agent undoes in reverse of the order given
+    const steps = [...batch.steps].reverse()
+    try {
+      const client = await this.#usable(batch.host)
+      const {failures} = await client.call('steps.undo', {pair, steps}, {timeoutMs: tidyLimitMs})
+      return failures.map(({step, message}) => `${step}: ${message}`)
+    } catch (error) {
+      return [`${batch.host}: ${error instanceof Error ? error.message : String(error)}`]
+    }
+  }
+
+  /** The client of a host; a connection that ended is made anew, with the lock. */
+  async #usable(host: string): Promise<AgentClient> {
+    const client = this.#client(host)
+    try {
+      await client.call('hello', {}, {timeoutMs: 2000})
+      return client
+    } catch {
+      client.close()
+      const entry = this.#context.inventory.hosts.find(({name}) => name === host)
+      if (entry === undefined) throw new UnreachableError(host, `${host} is not in the inventory`)
+      const again = await this.#context.connect(entry)
+      this.#clients.set(host, again)
+      const {pair, title} = this.#plan
+      await again.call('lock.acquire', {pair, owner: this.#context.owner, purpose: `undo: ${title}`})
+      return again
+    }
+  }
+
+  #client(host: string): AgentClient {
+    const client = this.#clients.get(host)
+    if (client === undefined) throw new UnreachableError(host, `${this.#plan.title}: no connection to ${host}`)
+    return client
+  }
+
+  #afterPointOfNoReturn(error: unknown): Error {
+    const hint = `this cannot be taken back any more; finish it: ${this.#plan.finish}`
+    if (this.#context.signal.aborted)
+      return new InterruptedError(`interrupted: ${this.#plan.title}`, {hint, cause: error})
+    if (!(error instanceof ColoError)) return error instanceof Error ? error : new Error(String(error))
+    const text = error.hint === undefined ? hint : `${error.hint}; ${hint}`
+    return new ColoError(error.code, error.exit, error.message, {hint: text, cause: error})
+  }
+}
+
+function interrupted(plan: Plan, cause: unknown): InterruptedError {
+  return new InterruptedError(`interrupted: ${plan.title}; what was done has been taken back`, {cause})
+}
+
+interface Batch {
+  readonly host: string
+  readonly steps: readonly Step[]
+}
+
+/** Neighbouring steps of one host go to its agent together. */
+export function batches(steps: readonly Step[]): Batch[] {
+  const grouped: Array<{host: string; steps: Step[]}> = []
+  for (const step of steps) {
+    const last = grouped.at(-1)
+    if (last?.host === step.host) last.steps.push(step)
+    else grouped.push({host: step.host, steps: [step]})
+  }
+  return grouped
+}

@@ -1,0 +1,150 @@
+import {NotFoundError, UnreachableError, ColoError} from '../errors.js'
+import type {AgentClient} from '../host/agent-client.js'
+import type {HostEntry} from '../pair/inventory.js'
+import type {MemberObservation} from '../pair/observation.js'
+import type {Seen} from '../pair/status.js'
+import type {OperationContext} from './context.js'
+
+/** One host of a pair as this command reaches it. */
+export type Side =
+  | {readonly host: string; readonly client: AgentClient; readonly member: MemberObservation}
+  | {readonly host: string; readonly problem: ColoError}
+
+/** A pair found in the inventory: both its hosts, answered or not. Close it when done. */
+export interface FoundPair {
+  readonly pair: string
+  readonly sides: readonly [Side, Side]
+  close(): void
+}
+
+/** How long a silent peer is waited for once the other side answered, in milliseconds. */
+const defaultPeerGraceMs = 6000
+const observeLimitMs = 4000
+
+export function entryOf(context: OperationContext, host: string): HostEntry {
+  const entry = context.inventory.hosts.find(({name}) => name === host)
+  if (entry === undefined) {
+    throw new NotFoundError(`host ${host} is not in ${context.inventory.file}`, {
+      hint: `add it: colo host add ${host} --connection ssh://root@ADDRESS --replication ADDRESS`,
+    })
+  }
+  return entry
+}
+
+/**
+ * Connects to one host and reads its member of `pair`; a host that does not answer is a value, not an error.
+ */
+export async function openSide(context: OperationContext, host: string, pair: string): Promise<Side> {
+  let client: AgentClient | undefined
+  try {
+    client = await context.connect(entryOf(context, host), context.signal)
+    const {members} = await client.call('pairs.observe', {pair}, {timeoutMs: observeLimitMs, signal: context.signal})
+    const [member] = members
+    if (member === undefined) throw new UnreachableError(host, `the agent on ${host} gave no observation of ${pair}`)
+    return {host, client, member}
+  } catch (error) {
+    client?.close()
+    if (error instanceof NotFoundError || !(error instanceof ColoError)) throw error
+    return {host, problem: error}
+  }
+}
+
+/**
+ * Finds the two hosts of a pair: every host of the inventory is asked at once, and as soon as one has a record only its peer is
+ * waited for, so that a dead third host delays nothing.
+ *
+ * @throws {NotFoundError} when the hosts answer and none knows the pair
+ * @throws {UnreachableError} when no host answers
+ */
+export async function findPair(
+  context: OperationContext,
+  pair: string,
+  options: {readonly peerGraceMs?: number} = {},
+): Promise<FoundPair> {
+  const opened = new Map<string, Promise<Side>>(
+    context.inventory.hosts.map(({name}) => [name, openSide(context, name, pair)]),
+  )
+  const first = await firstWithRecord([...opened.values()])
+  if (first === undefined) return await nobodyKnows(pair, await Promise.all(opened.values()))
+  const peerName = first.member.record?.peer ?? ''
+  const peer = await withGrace(
+    opened.get(peerName) ?? Promise.resolve(absentFromInventory(peerName, context)),
+    peerName,
+    options.peerGraceMs ?? defaultPeerGraceMs,
+  )
+  for (const [host, side] of opened) {
+    if (host !== first.host && host !== peer.host) void side.then(closeSide)
+  }
+  return {
+    pair,
+    sides: [first, peer],
+    close: () => {
+      closeSide(first)
+      closeSide(peer)
+      // a peer that answers after its grace is let go of, too
+      void opened.get(peerName)?.then(closeSide)
+    },
+  }
+}
+
+type AnsweredSide = Extract<Side, {client: AgentClient}>
+
+/** The first answer that has a record. Settles when one does, or when all have answered. */
+async function firstWithRecord(sides: ReadonlyArray<Promise<Side>>): Promise<AnsweredSide | undefined> {
+  return await new Promise((resolve, reject) => {
+    let open = sides.length
+    if (open === 0) resolve(undefined)
+    for (const pending of sides) {
+      pending.then((side) => {
+        if ('client' in side && side.member.record !== undefined) resolve(side)
+        if (--open === 0) resolve(undefined)
+      }, reject)
+    }
+  })
+}
+
+async function withGrace(side: Promise<Side>, host: string, graceMs: number): Promise<Side> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<Side>((resolve) => {
+    timer = setTimeout(() => {
+      resolve({host, problem: new UnreachableError(host, `no answer from ${host} within ${graceMs / 1000} s`)})
+    }, graceMs)
+  })
+  try {
+    return await Promise.race([side, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+function absentFromInventory(host: string, context: OperationContext): Side {
+  return {host, problem: new UnreachableError(host, `host ${host} is not in ${context.inventory.file}`)}
+}
+
+async function nobodyKnows(pair: string, sides: readonly Side[]): Promise<never> {
+  sides.forEach(closeSide)
+  const silent = sides.flatMap((side) => ('problem' in side ? [side] : []))
+  const [first] = silent
+  if (first !== undefined && silent.length === sides.length) throw first.problem
+  const hint =
+    silent.length === 0
+      ? 'see `colo pair list`'
+      : `these hosts do not answer and may have it: ${silent.map(({host}) => host).join(', ')}`
+  throw new NotFoundError(`no host knows a pair named ${pair}`, {hint})
+}
+
+export function closeSide(side: Side): void {
+  if ('client' in side) side.client.close()
+}
+
+/** What the state machine sees of a side. */
+export function seenOf(side: Side): Seen {
+  return 'client' in side
+    ? {host: side.host, member: side.member}
+    : {host: side.host, unreachable: side.problem.message}
+}
+
+/** The clients of the sides that answered, by host name. */
+export function clientsOf(sides: readonly Side[]): Map<string, AgentClient> {
+  return new Map(sides.flatMap((side) => ('client' in side ? [[side.host, side.client] as const] : [])))
+}
