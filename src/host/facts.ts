@@ -14,10 +14,31 @@ export interface HostFacts {
   readonly cpu: {readonly model: string; readonly count: number}
   readonly memory: {readonly totalBytes: number; readonly availableBytes: number}
   readonly kvm: 'usable' | 'unusable' | 'absent'
-  readonly addresses: ReadonlyArray<{readonly dev: string; readonly address: string; readonly up: boolean; readonly mtu: number}>
-  readonly bridges: ReadonlyArray<{readonly name: string; readonly up: boolean; readonly stp: boolean; readonly ports: readonly string[]}>
-  readonly links: ReadonlyArray<{readonly name: string; readonly kind: string; readonly carrier: boolean; readonly mtu: number; readonly master: string | undefined}>
-  readonly scratch: {readonly path: string; readonly exists: boolean; readonly memoryBacked: boolean; readonly availableBytes: number}
+  readonly addresses: ReadonlyArray<{
+    readonly dev: string
+    readonly address: string
+    readonly up: boolean
+    readonly mtu: number
+  }>
+  readonly bridges: ReadonlyArray<{
+    readonly name: string
+    readonly up: boolean
+    readonly stp: boolean
+    readonly ports: readonly string[]
+  }>
+  readonly links: ReadonlyArray<{
+    readonly name: string
+    readonly kind: string
+    readonly carrier: boolean
+    readonly mtu: number
+    readonly master: string | undefined
+  }>
+  readonly scratch: {
+    readonly path: string
+    readonly exists: boolean
+    readonly memoryBacked: boolean
+    readonly availableBytes: number
+  }
   /** TCP ports in listening state, any address */
   readonly listening: readonly number[]
   /** ports that records of other pairs on this host hold */

@@ -1,0 +1,77 @@
+import type {Argv} from '../../os/process.js'
+import type {ConnectionSpec} from '../../pair/inventory.js'
+
+export type SshTarget = Extract<ConnectionSpec, {kind: 'ssh'}>
+
+/** Seconds `ssh` may take for TCP and the banner; the whole step has its own, wider limit. */
+const CONNECT_SECONDS = 3
+/** A master without connections ends itself after this many seconds, so none is ever left behind. */
+const PERSIST_SECONDS = 60
+
+export interface MasterFiles {
+  readonly control: string
+  readonly socket: string
+  readonly log: string
+}
+
+/**
+ * Starts a control connection that goes to the background once it is up, with the agent's socket forwarded to
+ * `files.socket`. What ssh has to say goes to `files.log`: a background master would otherwise hold standard error
+ * open for as long as it lives.
+ *
+ * A dead peer is noticed after two unanswered probes (4-6 s); the master then ends by itself.
+ *
+ * @see ssh(1) -f -N -L -E; ssh_config(5) ControlPersist, ServerAliveInterval, StreamLocalBindUnlink
+ */
+export function masterArgv(target: SshTarget, files: MasterFiles, remoteSocket: string, configFile?: string): Argv {
+  return [
+    'ssh',
+    ...(configFile === undefined ? [] : ['-F', configFile]),
+    '-fNT',
+    ...option('BatchMode', 'yes'),
+    ...option('ConnectTimeout', String(CONNECT_SECONDS)),
+    ...option('ConnectionAttempts', '1'),
+    ...option('ControlMaster', 'yes'),
+    ...option('ControlPath', files.control),
+    ...option('ControlPersist', String(PERSIST_SECONDS)),
+    ...option('ServerAliveInterval', '2'),
+    ...option('ServerAliveCountMax', '2'),
+    ...option('StreamLocalBindUnlink', 'yes'),
+    ...option('StreamLocalBindMask', '0177'),
+    ...option('ExitOnForwardFailure', 'no'),
+    ...option('ForwardAgent', 'no'),
+    ...option('ForwardX11', 'no'),
+    ...option('PermitLocalCommand', 'no'),
+    ...option('LogLevel', 'ERROR'),
+    '-E',
+    files.log,
+    '-L',
+    `${files.socket}:${remoteSocket}`,
+    ...destination(target),
+  ]
+}
+
+/** Asks or tells a running master: `check` fails when it is gone, `exit` ends it with everything that runs over it. */
+export function controlArgv(command: 'check' | 'exit', control: string, target: SshTarget): Argv {
+  return ['ssh', '-F', 'none', '-O', command, ...option('ControlPath', control), ...destination(target)]
+}
+
+/** What to type to see the same failure by hand. */
+export function sshByHand(target: SshTarget, configFile?: string): string {
+  const user = target.user === undefined ? '' : `${target.user}@`
+  const port = target.port === undefined ? '' : `-p ${target.port} `
+  return `ssh ${configFile === undefined ? '' : `-F ${configFile} `}${port}${user}${target.address}`
+}
+
+function destination(target: SshTarget): string[] {
+  return [
+    ...(target.port === undefined ? [] : ['-p', String(target.port)]),
+    ...(target.user === undefined ? [] : ['-l', target.user]),
+    '--',
+    target.address,
+  ]
+}
+
+function option(name: string, value: string): string[] {
+  return ['-o', `${name}=${value}`]
+}
