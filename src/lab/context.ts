@@ -7,4 +7,8 @@ export interface LabContext {
   readonly paths: LabPaths
 }
 
-export const systemLab = (): LabContext => ({run: systemRun, paths: labPaths()})
+/** This machine. With a signal, every outside program ends when it aborts. */
+export function systemLab(signal?: AbortSignal): LabContext {
+  const run: Run = signal === undefined ? systemRun : (argv, options) => systemRun(argv, {signal, ...options})
+  return {run, paths: labPaths()}
+}

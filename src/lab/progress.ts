@@ -3,6 +3,7 @@ export interface Progress {
   step<R>(title: string, body: (note: (text: string) => void) => Promise<R>): Promise<R>
   /** something the user should know that does not stop the work */
   warn(text: string): void
+  note(text: string): void
 }
 
 /** One finished step, for results and tables. */
@@ -37,10 +38,11 @@ export function lineProgress(print: (line: string) => void, times: StepTime[] = 
     warn(text) {
       print(`⚠ ${text}`)
     },
+    note: print,
   }
 }
 
-export const silentProgress: Progress = {step: (_title, body) => body(() => undefined), warn: () => undefined}
+export const silentProgress: Progress = {step: (_title, body) => body(() => undefined), warn: () => undefined, note: () => undefined}
 
 function secondsSince(start: number): number {
   return Math.round((performance.now() - start) / 100) / 10
