@@ -77,13 +77,19 @@ export interface Methods {
   /** runs steps in order, stops at the first failure; needs the lock; progress lines while it runs */
   'steps.run': {params: {pair: string; steps: readonly Step[]}; result: {done: readonly string[]}}
   /** runs the undo actions of the given steps in reverse order; collects failures */
-  'steps.undo': {params: {pair: string; steps: readonly Step[]}; result: {failures: readonly {step: string; message: string}[]}}
+  'steps.undo': {
+    params: {pair: string; steps: readonly Step[]}
+    result: {failures: readonly {step: string; message: string}[]}
+  }
   /** tells this agent of a newer generation of the peer: a loser fences itself at once and is marked stale */
   'generation.learn': {
     params: {pair: string; generation: {epoch: number; id: string; ancestors: readonly string[]}; alone: boolean}
     result: {fenced: boolean}
   }
-  'events.read': {params: {pair: string; sinceSeq?: number; follow?: boolean}; result: {events: readonly RecordedEvent[]}}
+  'events.read': {
+    params: {pair: string; sinceSeq?: number; follow?: boolean}
+    result: {events: readonly RecordedEvent[]}
+  }
 }
 
 export type Method = keyof Methods

@@ -1,0 +1,127 @@
+import * as v from 'valibot'
+import {ColoError} from '../errors.js'
+import {exitCodes} from '../exit-codes.js'
+import {parseHostName, parsePairName} from '../pair/names.js'
+import {recordFormat, type Generation, type PairRecord} from '../pair/record.js'
+import type {HostName, PairName, PairSpec, PerHost} from '../pair/spec.js'
+import {decode, integer, parseJson, path, port, word} from './decode.js'
+
+/** The file was written by a newer release; it is neither used nor rewritten. Exit 1. */
+export class NewerFormatError extends ColoError {
+  constructor(file: string, format: number) {
+    super('newer-format', exitCodes.internal, `${file}: format ${format} is newer than this release reads (${recordFormat})`, {
+      hint: 'install the release of colo that wrote it',
+    })
+  }
+}
+
+export const pairName = v.custom<PairName>((value) => typeof value === 'string' && parsePairName(value).ok, 'must be the name of a pair')
+export const hostName = v.custom<HostName>((value) => typeof value === 'string' && parseHostName(value).ok, 'must be the name of a host')
+
+function perHost(value: v.GenericSchema<unknown, string>): v.GenericSchema<unknown, PerHost<string>> {
+  return v.union([v.strictObject({same: value}), v.strictObject({byHost: v.record(v.string(), value)})])
+}
+
+const spec = v.strictObject({
+  apiVersion: v.literal('colo/v1'),
+  name: pairName,
+  engine: v.picklist(['qemu', 'xen']),
+  mode: v.picklist(['colo', 'checkpoint']),
+  hosts: v.strictObject({primary: hostName, secondary: hostName, spare: v.exactOptional(hostName)}),
+  vm: v.strictObject({
+    memoryBytes: integer(1),
+    vcpus: integer(1),
+    machine: word,
+    cpu: word,
+    accel: v.picklist(['auto', 'kvm', 'tcg']),
+    onPoweroff: v.picklist(['stop', 'restart']),
+    onReboot: v.picklist(['restart', 'stop']),
+    kernel: v.exactOptional(v.strictObject({image: path, initrd: v.exactOptional(path), cmdline: v.string()})),
+  }),
+  disks: v.array(
+    v.strictObject({
+      name: word,
+      image: perHost(path),
+      format: v.picklist(['qcow2', 'raw']),
+      sizeBytes: integer(1),
+      bus: v.picklist(['virtio', 'ide']),
+      scratch: v.exactOptional(perHost(path)),
+    }),
+  ),
+  nics: v.array(
+    v.strictObject({
+      name: word,
+      mac: v.pipe(v.string(), v.regex(/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/, 'must be a MAC address in lower case')),
+      model: v.picklist(['virtio', 'e1000', 'rtl8139']),
+      bridge: perHost(word),
+      uncompared: v.picklist(['drop', 'pass']),
+      forward: v.variant('via', [
+        v.strictObject({via: v.literal('socket')}),
+        v.strictObject({via: v.literal('tc'), nic: perHost(word), vlan: v.exactOptional(integer(1))}),
+      ]),
+    }),
+  ),
+  checkpoint: v.strictObject({intervalMs: integer(1), compareTimeoutMs: integer(1)}),
+  arbiter: v.strictObject({kind: v.literal('manual')}),
+  resync: v.picklist(['auto', 'manual']),
+}) satisfies v.GenericSchema<unknown, PairSpec>
+
+export const generationSchema = v.strictObject({
+  epoch: integer(1),
+  id: word,
+  ancestors: v.array(word),
+}) satisfies v.GenericSchema<unknown, Generation>
+
+export const roleSchema = v.picklist(['primary', 'secondary'])
+
+export const marksSchema = v.strictObject({
+  stale: v.exactOptional(v.string()),
+  incomplete: v.exactOptional(v.strictObject({why: v.picklist(['resync', 'commit']), detail: v.string()})),
+  notPromotable: v.exactOptional(v.string()),
+})
+
+export const imageSchema = v.strictObject({disk: word, path, inode: word, device: word, sizeBytes: integer()})
+
+export const recordSchema = v.strictObject({
+  format: v.literal(recordFormat),
+  uuid: word,
+  spec,
+  host: word,
+  peer: word,
+  role: roleSchema,
+  generation: generationSchema,
+  alone: v.boolean(),
+  wasProtected: v.boolean(),
+  clean: v.boolean(),
+  marks: marksSchema,
+  ports: v.strictObject({
+    migration: port,
+    nbd: port,
+    nics: v.array(v.strictObject({mirror: port, compare: port})),
+  }),
+  addresses: v.record(v.string(), word),
+  beaconPorts: v.record(v.string(), port),
+  beaconKey: v.pipe(v.string(), v.regex(/^([0-9a-f]{2})+$/, 'must be hex')),
+  machine: word,
+  accel: v.picklist(['kvm', 'tcg']),
+  images: v.array(imageSchema),
+  updatedAtMs: v.number(),
+}) satisfies v.GenericSchema<unknown, PairRecord>
+
+/**
+ * Reads a record file.
+ *
+ * @throws {NewerFormatError} when a newer release wrote it
+ * @throws {DecodeError} when it is broken; a broken record is never taken for an absent one
+ */
+export function decodeRecord(text: string, source: string): PairRecord {
+  const value = parseJson(text, source)
+  refuseNewer(value, source)
+  return decode(recordSchema, value, source)
+}
+
+/** @throws {NewerFormatError} */
+export function refuseNewer(value: unknown, source: string): void {
+  const format = typeof value === 'object' && value !== null && 'format' in value ? value.format : undefined
+  if (typeof format === 'number' && format > recordFormat) throw new NewerFormatError(source, format)
+}

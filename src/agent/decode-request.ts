@@ -1,0 +1,59 @@
+import * as v from 'valibot'
+import {planSchema, stepSchema} from './decode-action.js'
+import {decode, integer, parseJson, path, word} from './decode.js'
+import {generationSchema, pairName} from './decode-record.js'
+import type {Method, Methods, Request} from './protocol.js'
+
+const nothing = v.strictObject({})
+const onePair = v.strictObject({pair: pairName})
+const steps = v.strictObject({pair: pairName, steps: v.array(stepSchema)})
+const label = v.pipe(word, v.maxLength(400))
+
+const params = {
+  hello: nothing,
+  'pairs.list': nothing,
+  'pairs.observe': v.strictObject({pair: v.exactOptional(pairName)}),
+  'host.facts': v.strictObject({want: v.exactOptional(v.array(word)), images: v.exactOptional(v.array(path))}),
+  'lock.acquire': v.strictObject({pair: pairName, owner: label, purpose: label}),
+  'lock.release': onePair,
+  'intent.write': v.strictObject({pair: pairName, plan: planSchema, owner: label}),
+  'intent.read': onePair,
+  'intent.clear': onePair,
+  'steps.run': steps,
+  'steps.undo': steps,
+  'generation.learn': v.strictObject({pair: pairName, generation: generationSchema, alone: v.boolean()}),
+  'events.read': v.strictObject({
+    pair: pairName,
+    sinceSeq: v.exactOptional(integer()),
+    follow: v.exactOptional(v.boolean()),
+  }),
+} satisfies {readonly [M in Method]: v.GenericSchema<unknown, Methods[M]['params']>}
+
+const envelope = v.object({id: integer(), method: v.picklist(Object.keys(params) as Method[]), params: v.unknown()})
+
+/** A line that is not a request. `id` is set when it could be read, so that the sender gets an answer. */
+export interface BadRequest {
+  readonly id: number
+  readonly error: unknown
+}
+
+/** The id in an answer to a line whose own id could not be read. */
+export const unknownId = -1
+
+/** Reads one line of a client; never throws. */
+export function decodeRequest(line: string): Request | BadRequest {
+  let id = unknownId
+  try {
+    const value = parseJson(line, 'request')
+    id = idOf(value)
+    const head = decode(envelope, value, 'request')
+    return {id, method: head.method, params: decode(params[head.method], head.params, head.method)} as Request
+  } catch (error) {
+    return {id, error}
+  }
+}
+
+function idOf(value: unknown): number {
+  const id = typeof value === 'object' && value !== null && 'id' in value ? value.id : undefined
+  return typeof id === 'number' && Number.isSafeInteger(id) && id >= 0 ? id : unknownId
+}

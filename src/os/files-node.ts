@@ -1,0 +1,110 @@
+import {randomBytes} from 'node:crypto'
+import fs from 'node:fs/promises'
+import {dirname} from 'node:path'
+import type {Files} from './files.js'
+
+/** The real {@link Files}. Errors are Node's own, with `code` and `path`. */
+export const nodeFiles: Files = {
+  async readText(path) {
+    try {
+      return await fs.readFile(path, 'utf8')
+    } catch (error) {
+      if (isAbsent(error)) return undefined
+      throw error
+    }
+  },
+
+  async writeAtomic(path, text, mode) {
+    const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`
+    try {
+      const file = await fs.open(temporary, 'wx', mode)
+      try {
+        await file.writeFile(text)
+        await file.chmod(mode) // the umask took bits away
+        await file.sync()
+      } finally {
+        await file.close()
+      }
+      await fs.rename(temporary, path)
+    } catch (error) {
+      await fs.rm(temporary, {force: true})
+      throw error
+    }
+    await syncDirectory(dirname(path))
+  },
+
+  async append(path, text, {mode, sync}) {
+    const file = await fs.open(path, 'a', mode)
+    try {
+      const isNew = sync && (await file.stat()).size === 0
+      await file.writeFile(text)
+      if (sync) await file.datasync()
+      if (isNew) await syncDirectory(dirname(path))
+    } finally {
+      await file.close()
+    }
+  },
+
+  async makeDirectory(path, mode) {
+    const first = await fs.mkdir(path, {recursive: true, mode})
+    if (first === undefined) return
+    await fs.chmod(path, mode)
+    await syncDirectory(dirname(first))
+  },
+
+  async list(path) {
+    try {
+      return await fs.readdir(path)
+    } catch (error) {
+      if (isAbsent(error)) return []
+      throw error
+    }
+  },
+
+  async remove(path) {
+    await fs.rm(path, {force: true})
+  },
+
+  async removeDirectory(path) {
+    await fs.rm(path, {recursive: true, force: true})
+  },
+
+  async stat(path) {
+    try {
+      const found = await fs.stat(path, {bigint: true})
+      return {inode: String(found.ino), device: String(found.dev), sizeBytes: Number(found.size)}
+    } catch (error) {
+      if (isAbsent(error)) return undefined
+      throw error
+    }
+  },
+
+  async changeOwner(path, uid, gid) {
+    await fs.chown(path, uid, gid)
+  },
+
+  async writeText(path, text) {
+    // no O_CREAT: a file missing below /sys is an error, not a new file
+    const file = await fs.open(path, 'r+')
+    try {
+      await file.writeFile(text)
+    } finally {
+      await file.close()
+    }
+  },
+}
+
+/** Makes a rename or a new entry survive a crash of the host. */
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await fs.open(path, 'r')
+  try {
+    await directory.sync()
+  } finally {
+    await directory.close()
+  }
+}
+
+function isAbsent(error: unknown): boolean {
+  const {code} = error as NodeJS.ErrnoException
+  return code === 'ENOENT' || code === 'ENOTDIR'
+}
