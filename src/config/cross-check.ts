@@ -1,0 +1,74 @@
+import {limits} from '../pair/layout.js'
+import {onHost, type DiskSpec, type NicSpec, type VmSpec} from '../pair/spec.js'
+import {asItems, MapFields, refuse, type Field} from './fields.js'
+import type {KnownHosts} from './per-host.js'
+
+/** The parts of a spec that could be read, and where they were. */
+export interface SpecParts {
+  readonly fields: MapFields
+  readonly vm: VmSpec | undefined
+  readonly disks: readonly DiskSpec[] | undefined
+  readonly nics: readonly NicSpec[] | undefined
+  readonly hosts: KnownHosts
+}
+
+/** Reports what is wrong between fields that are right by themselves: doubles, too many devices, a bus the machine lacks. */
+export function crossCheck({fields, vm, disks, nics, hosts}: SpecParts): void {
+  if (disks !== undefined)
+    checkDisks(placesOf(fields, 'disks'), {disks, hosts: hosts ?? [], machine: vm?.machine ?? 'pc'})
+  if (nics !== undefined) checkNics(placesOf(fields, 'nics'), nics)
+}
+
+/** Finds the field of one key of one list item. */
+type Places = (index: number, key: string) => Field
+
+function placesOf(fields: MapFields, list: string): Places {
+  const listField = fields.at(list)
+  const items = listField === undefined ? undefined : asItems(listField)
+  return (index, key) => {
+    const item = items?.[index]
+    const place = (item === undefined ? undefined : MapFields.of(item)?.at(key)) ?? item ?? listField
+    if (place === undefined) throw new Error(`${list} was read, but is not there`)
+    return place
+  }
+}
+
+function checkDisks(
+  place: Places,
+  {disks, hosts, machine}: {disks: readonly DiskSpec[]; hosts: readonly string[]; machine: string},
+): void {
+  const seen = new Map<string, string>()
+  const count = {virtio: 0, ide: 0}
+  const max = {virtio: limits.virtioDisks, ide: limits.ideDisks}
+  disks.forEach((disk, index) => {
+    double(seen, {key: `name ${disk.name}`, by: `disks[${index}]`}, place(index, 'name'), 'give each disk its own name')
+    if (++count[disk.bus] === max[disk.bus] + 1) {
+      refuse(place(index, 'bus'), `is one ${disk.bus} disk too many`, `at most ${max[disk.bus]}`)
+    }
+    if (disk.bus === 'ide' && machine.includes('q35')) {
+      refuse(place(index, 'bus'), `machine ${machine} has no IDE`, 'use bus: virtio, or machine: pc')
+    }
+    // one image used twice is reported once, on the first host where it happens
+    for (const host of hosts) {
+      const key = `image ${onHost(disk.image, host) ?? ''} on ${host}`
+      if (double(seen, {key, by: `disks[${index}]`}, place(index, 'image'), 'give each disk its own image')) break
+    }
+  })
+}
+
+function checkNics(place: Places, nics: readonly NicSpec[]): void {
+  const seen = new Map<string, string>()
+  nics.forEach((nic, index) => {
+    const by = `nics[${index}]`
+    double(seen, {key: `name ${nic.name}`, by}, place(index, 'name'), 'give each NIC its own name')
+    double(seen, {key: `MAC address ${nic.mac}`, by}, place(index, 'mac'), 'give each NIC its own address')
+    if (index === limits.nics) refuse(place(index, 'name'), 'is one NIC too many', `at most ${limits.nics}`)
+  })
+}
+
+function double(seen: Map<string, string>, use: {key: string; by: string}, field: Field, hint: string): boolean {
+  const before = seen.get(use.key)
+  if (before === undefined) seen.set(use.key, use.by)
+  else refuse(field, `${use.key} is already that of ${before}`, hint)
+  return before !== undefined
+}

@@ -1,0 +1,112 @@
+import {parseHostName, parsePairName} from '../pair/names.js'
+import type {PairSpec} from '../pair/spec.js'
+import {crossCheck} from './cross-check.js'
+import {parseConfigDocument} from './document.js'
+import {readDisks, readNics} from './device-fields.js'
+import {checked, MapFields, oneOf, refuse, type Field, type Reader} from './fields.js'
+import {readHeader} from './header.js'
+import {timeWithin} from './quantities.js'
+import {readConfigText} from './read-text.js'
+import {readVm} from './vm-fields.js'
+
+/**
+ * Reads a pair's spec. Every problem is found in one pass, with file, line and column.
+ *
+ * @param text  YAML, as docs/spec.md describes it
+ * @param file  name for messages
+ * @throws {ConfigProblems} the first problem as message, the others in the hint and in `problems`
+ */
+export function parsePairFile(text: string, file: string): PairSpec {
+  const {root, report} = parseConfigDocument(text, file)
+  const fields = MapFields.ofRoot(root, report)
+  readHeader(fields, 'Pair')
+  report.throwIfAny()
+  const spec = readSpec(fields)
+  report.throwIfAny()
+  if (spec === undefined) throw new Error(`${file}: nothing was read and nothing reported`)
+  return spec
+}
+
+/**
+ * As `parsePairFile`, from a file or, for `-`, standard input.
+ *
+ * @throws {ConfigProblems} the spec is wrong
+ * @throws {NotFoundError} there is no such file
+ * @throws {UsageError} the file cannot be read
+ */
+export async function readPairFile(path: string): Promise<PairSpec> {
+  return parsePairFile(await readConfigText(path), path === '-' ? '<stdin>' : path)
+}
+
+function readSpec(fields: MapFields): PairSpec | undefined {
+  const name = fields.required('name', checked(parsePairName))
+  const engine = fields.optional('engine', readEngine, 'qemu')
+  const mode = fields.optional('mode', readMode, 'colo')
+  const hosts = fields.required('hosts', readHosts)
+  const known = hosts === undefined ? undefined : Object.values(hosts).filter((host) => host !== undefined)
+  const vm = fields.required('vm', readVm)
+  const disks = fields.required('disks', readDisks(known))
+  const nics = fields.required('nics', readNics(known))
+  const checkpoint = fields.optional('checkpoint', readCheckpoint, checkpointDefaults)
+  const arbiter = fields.optional('arbiter', readArbiter, arbiterDefault)
+  const resync = fields.optional('resync', oneOf(['auto', 'manual']), 'auto')
+  fields.refused('tls', 'is reserved: encrypted links are not available in this version', 'remove it')
+  fields.finish()
+  crossCheck({fields, vm, disks, nics, hosts: known})
+  if (name === undefined || hosts === undefined || vm === undefined || disks === undefined || nics === undefined) {
+    return undefined
+  }
+  return {apiVersion: 'colo/v1', name, engine, mode, hosts, vm, disks, nics, checkpoint, arbiter, resync}
+}
+
+const readEngine = oneOf(['qemu'], {xen: 'only QEMU is driven so far'})
+const readMode = oneOf(['colo'], {checkpoint: 'QEMU is run with the comparer only'})
+
+const readHosts: Reader<PairSpec['hosts']> = (field) => {
+  const fields = MapFields.of(field)
+  if (fields === undefined) return undefined
+  const primary = fields.required('primary', checked(parseHostName))
+  const secondary = fields.required('secondary', checked(parseHostName))
+  const spare = fields.maybe('spare', checked(parseHostName))
+  fields.finish()
+  if (primary !== undefined && primary === secondary) {
+    return sameHost(fields.at('secondary') ?? field, 'the primary')
+  }
+  if (spare !== undefined && (spare === primary || spare === secondary)) {
+    return sameHost(fields.at('spare') ?? field, spare === primary ? 'the primary' : 'the secondary')
+  }
+  if (primary === undefined || secondary === undefined) return undefined
+  return {primary, secondary, ...(spare === undefined ? {} : {spare})}
+}
+
+function sameHost(field: Field, other: string): undefined {
+  return refuse(field, `is the host of ${other} too`, 'a pair needs different hosts')
+}
+
+const checkpointDefaults: PairSpec['checkpoint'] = {intervalMs: 1000, compareTimeoutMs: 3000}
+
+const readCheckpoint: Reader<PairSpec['checkpoint']> = (field) => {
+  const fields = MapFields.of(field)
+  if (fields === undefined) return undefined
+  const defaults = checkpointDefaults
+  const intervalMs = fields.optional('interval', timeWithin({min: '50ms', max: '60s'}), defaults.intervalMs)
+  const compareTimeoutMs = fields.optional(
+    'compareTimeout',
+    timeWithin({min: '100ms', max: '60s'}),
+    defaults.compareTimeoutMs,
+  )
+  fields.finish()
+  return {intervalMs, compareTimeoutMs}
+}
+
+const arbiterDefault: PairSpec['arbiter'] = {kind: 'manual'}
+
+const readArbiter: Reader<PairSpec['arbiter']> = (field) => {
+  const fields = MapFields.of(field)
+  if (fields === undefined) return undefined
+  const later = 'failover is decided by the operator so far'
+  const kind = fields.required('kind', oneOf(['manual'], {etcd: later, fence: later}))
+  // keys of arbiters to come are not known yet, so only `kind` is complained about then
+  if (kind !== undefined) fields.finish()
+  return kind === undefined ? undefined : {kind}
+}
