@@ -1,4 +1,5 @@
 import {ColoError, InterruptedError, TimedOutError, UnreachableError} from '../errors.js'
+import {exitCodes} from '../exit-codes.js'
 import type {AgentClient} from '../host/agent-client.js'
 import type {StepProgress} from '../agent/protocol.js'
 import type {Plan, Step} from '../plan/plan.js'
@@ -12,6 +13,9 @@ interface RunOptions {
 
 /** Undo and clean-up calls are short; this is their limit. */
 const tidyLimitMs = 60_000
+/** A lock that a cut-off step still holds: asked for this often, with this pause in milliseconds. */
+const lockAttempts = 40
+const lockPauseMs = 250
 
 /**
  * Runs a plan over the agents of its hosts (S5): locks in name order, the intent fsynced on every host, then the steps in order.
@@ -113,17 +117,24 @@ class RunningPlan {
   async #runBatch(batch: Batch, timeoutMs: number): Promise<void> {
     const {pair} = this.#plan
     if (timeoutMs <= 0) throw new TimedOutError(`${this.#plan.title}: the time limit passed`, 0)
-    await this.#client(batch.host).call(
-      'steps.run',
-      {pair, steps: batch.steps},
-      {
-        timeoutMs,
-        signal: this.#context.signal,
-        onProgress: (progress) => {
-          this.#note(batch.host, progress)
+    const client = this.#client(batch.host)
+    try {
+      await client.call(
+        'steps.run',
+        {pair, steps: batch.steps},
+        {
+          timeoutMs,
+          signal: this.#context.signal,
+          onProgress: (progress) => {
+            this.#note(batch.host, progress)
+          },
         },
-      },
-    )
+      )
+    } catch (error) {
+      // the agent stops what it is doing when the connection goes (before the point of no return)
+      if (this.#context.signal.aborted || error instanceof TimedOutError) client.close()
+      throw error
+    }
     for (const {id} of batch.steps) this.#done.add(id)
   }
 
@@ -174,11 +185,24 @@ class RunningPlan {
       client.close()
       const entry = this.#context.inventory.hosts.find(({name}) => name === host)
       if (entry === undefined) throw new UnreachableError(host, `${host} is not in the inventory`)
-      const again = await this.#context.connect(entry)
+      const again = await this.#context.connect(entry, new AbortController().signal)
       this.#clients.set(host, again)
-      const {pair, title} = this.#plan
-      await again.call('lock.acquire', {pair, owner: this.#context.owner, purpose: `undo: ${title}`})
+      await this.#lockAgain(again)
       return again
+    }
+  }
+
+  /** The step that was cut off may still be ending on the old connection; its lock ends with it. */
+  async #lockAgain(client: AgentClient): Promise<void> {
+    const {pair, title} = this.#plan
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await client.call('lock.acquire', {pair, owner: this.#context.owner, purpose: `undo: ${title}`})
+        return
+      } catch (error) {
+        if (!isConflict(error) || attempt === lockAttempts) throw error
+        await this.#context.clock.sleep(lockPauseMs)
+      }
     }
   }
 
@@ -200,6 +224,10 @@ class RunningPlan {
 
 function interrupted(plan: Plan, cause: unknown): InterruptedError {
   return new InterruptedError(`interrupted: ${plan.title}; what was done has been taken back`, {cause})
+}
+
+function isConflict(error: unknown): boolean {
+  return error instanceof ColoError && error.exit === exitCodes.conflict
 }
 
 interface Batch {

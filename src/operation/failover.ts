@@ -1,0 +1,181 @@
+import {RefusedError, StateError} from '../errors.js'
+import {assess, authorityOf, knownOf, type Known} from '../pair/assess.js'
+import {nextGeneration} from '../pair/generation.js'
+import {identityOf} from '../pair/identity.js'
+import {currencyOf} from '../pair/record.js'
+import {planFailover, type FailoverInput} from '../plan/failover.js'
+import type {Plan} from '../plan/plan.js'
+import type {OperationContext} from './context.js'
+import {finalStatus} from './final-status.js'
+import {dryRunOf, type OperationResult} from './result.js'
+import {runPlan} from './run-plan.js'
+import {clientsOf, findPair, seenOf, type FoundPair} from './sides.js'
+
+export interface FailoverOptions {
+  /** host that goes on; without it the one that is left, or the secondary when both live */
+  readonly to?: string | undefined
+  readonly dryRun: boolean
+  /** named checks to override: `peer-unknown`, `unwatched` */
+  readonly force: readonly string[]
+  readonly timeoutMs: number
+}
+
+/** How long a silent loser is waited for before it counts as unreachable, in milliseconds. */
+const peerGraceMs = 2500
+
+/**
+ * One side goes on as the only copy, as primary, in a new generation.
+ *
+ * @throws {RefusedError} when the target's copy must not take over, or the peer is unknown and nobody confirmed
+ * @throws {StateError} when there is nothing to fail over
+ */
+export async function failoverPair(
+  context: OperationContext,
+  pair: string,
+  options: FailoverOptions,
+): Promise<OperationResult> {
+  const found = await findPair(context, pair, {peerGraceMs})
+  try {
+    const target = chooseTarget(context, found, options)
+    if (!options.dryRun) await confirmTarget(context, found, target)
+    const plan = planFor(context, target)
+    if (options.dryRun) return dryRunOf(plan)
+    const timeline = await runPlan(context, clientsOf(found.sides), plan, options)
+    const status = await finalStatus(context, found)
+    return {pair, changed: true, dryRun: false, plan, status, timeline}
+  } finally {
+    found.close()
+  }
+}
+
+interface Target {
+  readonly survivor: Known
+  readonly loser: string
+  /** the loser's agent answers */
+  readonly loserSeen: Known | undefined
+  readonly planned: boolean
+}
+
+function chooseTarget(context: OperationContext, found: FoundPair, options: FailoverOptions): Target {
+  const seen = found.sides.map(seenOf)
+  const known = knownOf(seen)
+  const {primary, splitBrain} = authorityOf(seen)
+  if (splitBrain) {
+    throw new RefusedError(`cannot fail over ${found.pair}: both copies went on alone (split-brain)`, {
+      hint: 'name the copy to discard first: colo pair status ' + found.pair,
+    })
+  }
+  const status = assess(found.pair, seen, context.clock.now())
+  if (options.to !== undefined && !found.sides.some(({host}) => host === options.to)) {
+    const names = found.sides.map(({host}) => host).join(' and ')
+    throw new StateError(`${options.to} is no host of ${found.pair}; its hosts are ${names}`, {
+      actual: status.state,
+      required: [],
+    })
+  }
+  const survivor = known.find(({host}) => host === (options.to ?? naturalTarget(known, primary)?.host))
+  if (survivor === undefined) throw noSurvivor(found, options.to)
+  const loser = survivor.record.peer
+  const loserSeen = known.find(({host}) => host === loser)
+  mayGoOn(survivor, found.pair, options.force)
+  return {survivor, loser, loserSeen, planned: isHealthy(loserSeen) && survivor.record.role === 'secondary'}
+}
+
+/** Without `--to`: the side that is left; when both live, the secondary; a failover that was begun is finished. */
+function naturalTarget(known: readonly Known[], primary: Known | undefined): Known | undefined {
+  if (primary?.record.alone === true) return primary
+  const secondary = known.find(({record}) => record.role === 'secondary')
+  if (secondary !== undefined && isUsable(secondary)) return secondary
+  return known.find(({record}) => record.role === 'primary') ?? secondary
+}
+
+function isUsable(member: Known): boolean {
+  return member.qmp === 'connected' && member.vm?.coloMode === 'secondary' && currencyOf(member.record) === 'promotable'
+}
+
+function isHealthy(member: Known | undefined): boolean {
+  return member?.qmp === 'connected' && member.vm?.status === 'running' && member.latched.length === 0
+}
+
+function noSurvivor(found: FoundPair, to: string | undefined): Error {
+  const silent = found.sides.flatMap((side) => ('problem' in side ? [side] : []))
+  const [first] = silent
+  if (first !== undefined && (to === undefined || first.host === to)) return first.problem
+  return new StateError(`${to ?? 'no host'} has no copy of ${found.pair} that could go on`, {
+    actual: 'failed',
+    required: [],
+  })
+}
+
+/** Only a copy that is alive and knows that it has everything may go on. */
+function mayGoOn(survivor: Known, pair: string, force: readonly string[]): void {
+  const {record, host, vm, qmp} = survivor
+  if (qmp !== 'connected' || vm === undefined) {
+    throw new StateError(
+      `cannot fail over ${pair} to ${host}: its QEMU ${qmp === 'hung' ? 'does not answer' : 'does not run'}`,
+      {actual: survivor.domain, required: ['running']},
+      {hint: `colo pair status ${pair}`},
+    )
+  }
+  if (record.role === 'primary') {
+    if (vm.coloMode === 'none' && record.alone) {
+      throw new StateError(`${pair} goes on alone on ${host} already`, {actual: 'unprotected', required: ['protected']})
+    }
+    return
+  }
+  const {stale, incomplete, notPromotable} = record.marks
+  const forbids = stale ?? incomplete?.detail ?? notPromotable
+  if (forbids !== undefined) {
+    throw new RefusedError(`cannot fail over ${pair} to ${host}: its copy is ${currencyOf(record)}: ${forbids}`, {
+      hint: `when the other side is back: colo pair resync ${pair}`,
+    })
+  }
+  if (vm.coloMode !== 'secondary') {
+    throw new RefusedError(`cannot fail over ${pair} to ${host}: its QEMU is not in lock-step`)
+  }
+  if (survivor.blindSince !== undefined && !force.includes('unwatched')) {
+    throw new RefusedError(
+      `cannot fail over ${pair} to ${host}: its agent did not watch all the time, the copy may have missed writes`,
+      {hint: 'to accept that: --force unwatched'},
+    )
+  }
+}
+
+/** S2: a peer that cannot be seen may have gone on alone; only a person's explicit word replaces its answer. */
+async function confirmTarget(context: OperationContext, found: FoundPair, target: Target): Promise<void> {
+  if (found.sides.every((side) => 'client' in side)) {
+    await context.confirm({
+      text: `${found.pair} goes on alone on ${target.survivor.host}; the copy on ${target.loser} is ended.`,
+      expected: found.pair,
+    })
+    return
+  }
+  const {checkpoints, peer, atMs} = target.survivor
+  const ago = (sinceMs: number | undefined): string =>
+    sinceMs === undefined ? 'never' : `${((atMs - sinceMs) / 1000).toFixed(1)} s ago`
+  await context.confirm({
+    text:
+      `${target.loser} does not answer. It may be dead, or cut off and have gone on alone.\n` +
+      `This copy (${target.survivor.host}): last checkpoint ${ago(checkpoints.lastAtMs)}, ` +
+      `last word of ${target.loser}'s agent ${ago(peer?.atMs)}.`,
+    expected: found.pair,
+    force: 'peer-unknown',
+  })
+}
+
+function planFor(context: OperationContext, target: Target): Plan {
+  const {survivor, loser, loserSeen} = target
+  const {record, vm} = survivor
+  const begun = record.alone && record.role === 'primary' && vm?.coloMode !== 'none'
+  const input: FailoverInput = {
+    planId: context.newId(),
+    identity: identityOf(record),
+    to: survivor.host,
+    from: loser,
+    role: vm?.coloMode === 'secondary' ? 'secondary' : 'primary',
+    generation: begun ? record.generation : nextGeneration(record.generation, context.newId()),
+    loserReachable: loserSeen !== undefined,
+    planned: target.planned,
+  }
+  return planFailover(input)
+}

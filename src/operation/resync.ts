@@ -1,0 +1,112 @@
+import {ColoError, RefusedError, StateError} from '../errors.js'
+import {exitCodes} from '../exit-codes.js'
+import {assess, authorityOf, type Known} from '../pair/assess.js'
+import {nextGeneration} from '../pair/generation.js'
+import {identityOf} from '../pair/identity.js'
+import {planResync} from '../plan/resync.js'
+import type {Plan} from '../plan/plan.js'
+import type {OperationContext} from './context.js'
+import {settle} from './final-status.js'
+import {learnGenerations} from './generations.js'
+import {memberXmlOf} from './member-xml.js'
+import {dryRunOf, type OperationResult} from './result.js'
+import {runPlan} from './run-plan.js'
+import {clientsOf, findPair, seenOf, type FoundPair} from './sides.js'
+
+export interface ResyncOptions {
+  readonly dryRun: boolean
+  readonly timeoutMs: number
+  readonly force: readonly string[]
+}
+
+/** How long the verified state may take to show after the plan ended, in milliseconds. */
+export const settleMs = 10_000
+
+/**
+ * Brings a new or returning secondary level; ends protected. Nothing to do when the pair is protected already.
+ *
+ * @throws {StateError} when no copy runs as primary, or it still merges its overlays
+ */
+export async function resyncPair(
+  context: OperationContext,
+  pair: string,
+  options: ResyncOptions,
+): Promise<OperationResult> {
+  const found = await findPair(context, pair)
+  try {
+    await learnGenerations(context, found)
+    const seen = found.sides.map(seenOf)
+    const before = assess(pair, seen, context.clock.now())
+    const primary = runningPrimary(found, before.state)
+    const plan = await planFor(context, found, primary)
+    if (before.state === 'protected' && !options.force.includes('protected')) {
+      return {pair, changed: false, dryRun: options.dryRun, plan: {...plan, steps: []}, status: before, timeline: []}
+    }
+    if (options.dryRun) return dryRunOf(plan)
+    const timeline = await runPlan(context, clientsOf(found.sides), plan, options)
+    const status = await settle(context, found, {states: ['protected'], timeoutMs: settleMs})
+    mustBeProtected(pair, status.state, status.reasons)
+    return {pair, changed: true, dryRun: false, plan, status, timeline}
+  } finally {
+    found.close()
+  }
+}
+
+/** The steps all succeeded, yet the verification found a fault: said as such. */
+export function mustBeProtected(
+  pair: string,
+  state: string,
+  reasons: ReadonlyArray<{readonly message: string; readonly remedy?: string}>,
+): void {
+  if (state === 'protected') return
+  const why = reasons.map(({message}) => message).join('; ')
+  throw new ColoError('not-protected', exitCodes.notProtected, `${pair} is ${state} after all steps: ${why}`, {
+    hint: reasons.find(({remedy}) => remedy !== undefined)?.remedy ?? `colo pair status ${pair}`,
+  })
+}
+
+function runningPrimary(found: FoundPair, state: string): Known {
+  const {primary, splitBrain} = authorityOf(found.sides.map(seenOf))
+  const {pair} = found
+  if (splitBrain)
+    throw new RefusedError(`cannot resync ${pair}: both copies went on alone; one must be discarded by name`)
+  if (primary?.qmp !== 'connected') {
+    const silent = found.sides.find((side) => 'problem' in side)
+    if (primary === undefined && silent !== undefined && 'problem' in silent) throw silent.problem
+    throw new StateError(
+      `cannot resync ${pair}: no copy runs as primary`,
+      {actual: state, required: ['unprotected']},
+      {
+        hint: `colo pair status ${pair}`,
+      },
+    )
+  }
+  if (primary.record.marks.incomplete?.why === 'commit') {
+    throw new StateError(
+      `cannot resync ${pair} yet: ${primary.host} still merges its overlays into the disk`,
+      {actual: 'committing', required: ['unprotected']},
+      {hint: `colo pair wait ${pair} --for unprotected && colo pair resync ${pair}`},
+    )
+  }
+  const peer = found.sides.find(({host}) => host !== primary.host)
+  if (peer !== undefined && 'problem' in peer) throw peer.problem
+  return primary
+}
+
+async function planFor(context: OperationContext, found: FoundPair, primary: Known): Promise<Plan> {
+  const identity = identityOf(primary.record)
+  const secondary = primary.record.peer
+  const peer = found.sides.find(({host}) => host === secondary)
+  const detachFirst = !primary.record.alone || primary.vm?.coloMode !== 'none'
+  return planResync({
+    planId: context.newId(),
+    identity,
+    primary: primary.host,
+    secondary,
+    generation: detachFirst ? nextGeneration(primary.record.generation, context.newId()) : primary.record.generation,
+    detachFirst,
+    secondaryKnown: peer !== undefined && 'member' in peer && peer.member.record !== undefined,
+    xml: await memberXmlOf(identity, primary.vm?.qemuVersion),
+    nowMs: context.clock.now(),
+  })
+}

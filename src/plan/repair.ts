@@ -1,0 +1,65 @@
+import {layoutOfPair, type PairIdentity} from '../pair/identity.js'
+import type {Reason} from '../pair/status.js'
+import * as network from './parts/network.js'
+import {step} from './parts/steps.js'
+import type {Plan, Step} from './plan.js'
+
+export interface RepairInput {
+  readonly planId: string
+  readonly identity: PairIdentity
+  readonly primary: string
+  readonly secondary: string
+  /** what the verification found */
+  readonly reasons: readonly Reason[]
+}
+
+/** Reasons that are mended in place, while the pair goes on; every other repairable one needs a resync. */
+export const mendedInPlace = [
+  'mirror-dropped',
+  'filter-off',
+  'tap-filter-missing',
+  'secondary-tap-up',
+  'tap-down',
+] as const
+
+/** Small faults mended in place: a filter made anew or switched on, a rule put back, a tap set right. */
+export function planRepair(input: RepairInput): Plan {
+  const {identity} = input
+  return {
+    id: input.planId,
+    kind: 'repair',
+    pair: identity.spec.name,
+    title: `repair ${identity.spec.name}`,
+    finish: `colo pair status ${identity.spec.name} --repair`,
+    steps: repairSteps(input),
+  }
+}
+
+function repairSteps({identity, primary, secondary, reasons}: RepairInput): Step[] {
+  const layout = layoutOfPair(identity)
+  const has = (code: (typeof mendedInPlace)[number], host: string): boolean =>
+    reasons.some((each) => each.code === code && each.host === host)
+  const steps: Step[] = []
+  if (has('mirror-dropped', secondary)) {
+    const actions = layout.nics.flatMap(network.renewedInjection)
+    steps.push(step(secondary, 'inject', 'inject mirrored packets again', actions))
+  }
+  if (has('filter-off', primary)) {
+    const actions = network
+      .filtersToSwitchOn(layout)
+      .map((id) => ({kind: 'object-set', id, property: 'status', value: 'on'}) as const)
+    steps.push(step(primary, 'filters-on', 'switch the filters on', actions))
+  }
+  for (const host of [primary, secondary]) {
+    if (has('tap-filter-missing', host)) {
+      steps.push(step(host, 'tap-filter', 'drop uncompared frames again', network.tapFilters(layout)))
+    }
+  }
+  if (has('secondary-tap-up', secondary)) {
+    steps.push(step(secondary, 'tap', 'take the tap of the secondary down', network.taps(layout, 'down')))
+  }
+  if (has('tap-down', primary)) {
+    steps.push(step(primary, 'tap', 'bring the tap of the primary up', network.taps(layout, 'up')))
+  }
+  return steps
+}
