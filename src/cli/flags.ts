@@ -1,0 +1,78 @@
+import {Args, Flags} from '@oclif/core'
+import {UsageError} from '../errors.js'
+
+/** Shapes of flags and arguments that several commands share; texts are part of the man pages. */
+
+/** Flags of every command. */
+export const globalFlags = {
+  quiet: Flags.boolean({char: 'q', summary: 'print nothing but the result and errors', helpGroup: 'GLOBAL'}),
+  verbose: Flags.boolean({char: 'v', summary: 'print every command that is sent to the hosts', helpGroup: 'GLOBAL'}),
+  'no-color': Flags.boolean({summary: 'no colours; NO_COLOR in the environment does the same', helpGroup: 'GLOBAL'}),
+}
+
+/** The inventory; for every command that talks to hosts. */
+export const hosts = Flags.custom<string>({
+  summary: 'inventory file; else COLO_HOSTS, $XDG_CONFIG_HOME/colo/hosts.yaml, /etc/colo/hosts.yaml',
+  helpValue: 'FILE',
+  helpGroup: 'GLOBAL',
+})
+
+export const outputs = ['table', 'wide', 'json', 'yaml', 'name'] as const
+export type Output = (typeof outputs)[number]
+
+/** For commands that print a list. */
+export const output = Flags.option({
+  char: 'o',
+  options: outputs,
+  default: 'table',
+  summary: 'how to print: a table, more columns, one document, or the names alone',
+  helpValue: 'FORMAT',
+})
+
+export const dryRun = Flags.boolean({summary: 'print the exact commands per host and touch nothing'})
+
+export const yes = Flags.boolean({char: 'y', summary: 'answer the question with yes; needed without a terminal'})
+
+export const force = Flags.custom<string>({
+  multiple: true,
+  multipleNonGreedy: true,
+  default: [],
+  summary: 'override one named check or question; may be given several times',
+  helpValue: 'WORD',
+})
+
+/** A limit such as `60s`; milliseconds when parsed. */
+export const timeout = Flags.custom<number>({
+  summary: 'give up after this time: 500ms, 60s, 5m, 1h',
+  helpValue: 'TIME',
+  parse: (input) => timeLimit(input),
+})
+
+export const specFile = Flags.custom<string>({
+  char: 'f',
+  summary: 'spec of the pair, see colo-spec(5)',
+  helpValue: 'FILE',
+})
+
+export const pairName = Args.custom<string>({description: 'name of the pair', parse: (input) => checkedName(input)})
+
+/** Names are checked here already, so that no odd one ever reaches a host. @throws {UsageError} */
+export async function checkedName(input: string): Promise<string> {
+  const {parsePairName, quote} = await import('../pair/names.js')
+  const checked = parsePairName(input)
+  if (checked.ok) return checked.value
+  throw new UsageError(`${quote(input)} is not a name of a pair: it ${checked.problem}`, {hint: sentence(checked.hint)})
+}
+
+/** @returns milliseconds. @throws {UsageError} without a unit, for zero, and beyond what a timer holds (24 days) */
+export async function timeLimit(input: string): Promise<number> {
+  const [{parseTime}, {quote}] = await Promise.all([import('../config/units.js'), import('../pair/names.js')])
+  const checked = parseTime(input)
+  if (!checked.ok) throw new UsageError(`${quote(input)} ${checked.problem}`, {hint: sentence(checked.hint)})
+  if (checked.value >= 1 && checked.value < 2 ** 31) return checked.value
+  throw new UsageError(`${quote(input)} is not a useful limit`, {hint: 'Give a time from 1ms to 24 days (576h).'})
+}
+
+function sentence(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`
+}
