@@ -44,6 +44,7 @@ export class FakeQmp {
   readonly #watchers = new Set<() => void>()
   #listener: Listener | undefined
   #client: Client | undefined
+  #frozen = false
 
   private constructor(path: string, options: FakeQmpOptions) {
     this.path = path
@@ -118,6 +119,19 @@ export class FakeQmp {
     }
   }
 
+  /** As SIGSTOP: nothing is read, answered or emitted, and a new client gets no greeting, until `thaw`. */
+  freeze(): void {
+    this.#frozen = true
+    if (this.#client !== undefined) this.#client.frozen = true
+  }
+
+  /** As SIGCONT: everything that came in meanwhile is answered. */
+  thaw(): void {
+    this.#frozen = false
+    const client = this.#client ?? this.#admitNext()
+    client?.thaw()
+  }
+
   get connected(): boolean {
     return this.#client !== undefined
   }
@@ -136,9 +150,18 @@ export class FakeQmp {
   }
 
   #admit(port: Port): void {
-    if (this.#listener === undefined) port.destroy()
-    else if (this.#client === undefined) this.#serve(port)
-    else this.#waiting.push(port)
+    if (this.#listener === undefined) {
+      port.destroy()
+      return
+    }
+    this.#waiting.push(port)
+    if (this.#client === undefined && !this.#frozen) this.#admitNext()
+  }
+
+  #admitNext(): Client | undefined {
+    const port = this.#waiting.shift()
+    if (port !== undefined) this.#serve(port)
+    return this.#client
   }
 
   #serve(port: Port): void {
@@ -149,8 +172,7 @@ export class FakeQmp {
     })
     port.onClose(() => {
       this.#client = undefined
-      const next = this.#waiting.shift()
-      if (next !== undefined) this.#admit(next)
+      if (!this.#frozen) this.#admitNext()
     })
   }
 
@@ -178,6 +200,9 @@ class Client {
   readonly #framer = new LineFramer()
   readonly #chop: FakeQmpOptions['chop']
   readonly #handle: Handle
+  /** lines that came in, and messages that go out, wait for `thaw` */
+  frozen = false
+  readonly #held: Array<() => void> = []
   #negotiated = false
   #inBand: Promise<void> = Promise.resolve()
   #outgoing: Promise<void> = Promise.resolve()
@@ -189,8 +214,22 @@ class Client {
     const {version: qemu = {major: 11, minor: 1, micro: 3}, package: distribution = 'fake'} = options
     this.send({QMP: {version: {qemu, package: distribution}, capabilities: options.capabilities ?? ['oob']}})
     port.onData((chunk) => {
-      for (const line of this.#framer.push(chunk)) this.#receive(line)
+      for (const line of this.#framer.push(chunk)) {
+        this.#unlessFrozen(() => {
+          this.#receive(line)
+        })
+      }
     })
+  }
+
+  thaw(): void {
+    this.frozen = false
+    for (const act of this.#held.splice(0)) act()
+  }
+
+  #unlessFrozen(act: () => void): void {
+    if (this.frozen) this.#held.push(act)
+    else act()
   }
 
   send(message: object): void {
@@ -198,6 +237,12 @@ class Client {
   }
 
   sendRaw(bytes: string | Uint8Array): void {
+    this.#unlessFrozen(() => {
+      this.#transmit(bytes)
+    })
+  }
+
+  #transmit(bytes: string | Uint8Array): void {
     if (this.#chop === undefined) {
       this.port.write(bytes)
       return

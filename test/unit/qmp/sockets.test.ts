@@ -99,7 +99,10 @@ test('a socket in use is a conflict, one left behind is replaced', async (t) => 
 test('a file that is not a socket is left alone', async (t) => {
   const path = join(directory(t), 'precious')
   writeFileSync(path, 'data')
-  await assert.rejects(listenUnix({path, mode: 0o600}, () => undefined), ConflictError)
+  await assert.rejects(
+    listenUnix({path, mode: 0o600}, () => undefined),
+    ConflictError,
+  )
   assert.equal(existsSync(path), true)
 })
 
