@@ -98,6 +98,8 @@ export interface MirrorSpec {
 export type NetworkAction =
   | {readonly kind: 'chardev'; readonly ensure: 'present'; readonly id: string; readonly backend: ChardevBackend}
   | {readonly kind: 'chardev'; readonly ensure: 'absent'; readonly id: string}
+  /** waits until all of these are connected: a client tries once a second, and frames before that are lost */
+  | {readonly kind: 'chardev-await'; readonly ids: readonly string[]; readonly timeoutMs: number}
   | {
       readonly kind: 'object'
       readonly ensure: 'present'

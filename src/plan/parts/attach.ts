@@ -8,7 +8,13 @@ import {step} from './steps.js'
 import * as storage from './storage.js'
 
 /** Limits of the long waits, in milliseconds. Disks and memory are copied at whatever rate the link has. */
-export const attachLimits = {mirrors: 12 * 3600_000, migrate: 3600_000, colo: 60_000, checkpoint: 60_000} as const
+export const attachLimits = {
+  links: 20_000,
+  mirrors: 12 * 3600_000,
+  migrate: 3600_000,
+  colo: 60_000,
+  checkpoint: 60_000,
+} as const
 
 /** Who is attached to whom. */
 export interface AttachInput {
@@ -101,6 +107,7 @@ export function attach(input: AttachInput): Step[] {
       'migrate',
       'copy the memory and enter lock-step',
       [
+        {kind: 'chardev-await', ids: network.linksToPeer(layout), timeoutMs: attachLimits.links},
         {kind: 'colo-capabilities', side: 'primary'},
         {
           kind: 'migrate',

@@ -24,6 +24,11 @@ export function primaryChardevs(identity: PairIdentity, layout: PairLayout, host
   })
 }
 
+/** Ids of the chardevs that lead to the peer. */
+export function linksToPeer(layout: PairLayout): string[] {
+  return layout.nics.flatMap(({chardevs}) => [chardevs.mirrorLink, chardevs.compareLink])
+}
+
 /** All COLO chardevs of either role away; their users must be gone. Clients go before the servers they use. */
 export function noChardevs(layout: PairLayout): Action[] {
   return layout.nics.flatMap(({chardevs}) =>

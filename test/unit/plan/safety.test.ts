@@ -1,0 +1,174 @@
+import * as assert from 'uvu/assert'
+import {firstGeneration, nextGeneration} from '../../../src/pair/generation.js'
+import {identityOf} from '../../../src/pair/identity.js'
+import type {Action} from '../../../src/plan/action.js'
+import {planCreate} from '../../../src/plan/create.js'
+import {planDestroy} from '../../../src/plan/destroy.js'
+import {planFailover, type FailoverInput} from '../../../src/plan/failover.js'
+import type {Plan} from '../../../src/plan/plan.js'
+import {planResync, type ResyncInput} from '../../../src/plan/resync.js'
+import {planStart} from '../../../src/plan/start.js'
+import {recordOf} from '../../support/pair-fixtures.js'
+import {suite} from '../../support/suite.js'
+
+const test = suite('plans keep the safety rules')
+const identity = identityOf(recordOf('primary'))
+const generation = firstGeneration('gen-1')
+const next = nextGeneration(generation, 'gen-2')
+const xml = (role: string, host: string) => `<domain role='${role}' host='${host}'/>`
+
+const failover = (change: Partial<FailoverInput> = {}) =>
+  planFailover({
+    planId: 'p',
+    identity,
+    to: 'beta',
+    from: 'alpha',
+    role: 'secondary',
+    generation: next,
+    loserReachable: true,
+    planned: false,
+    ...change,
+  })
+const resync = (change: Partial<ResyncInput> = {}) =>
+  planResync({
+    planId: 'p',
+    identity,
+    primary: 'alpha',
+    secondary: 'beta',
+    generation,
+    detachFirst: false,
+    secondaryKnown: true,
+    xml,
+    nowMs: 0,
+    ...change,
+  })
+const create = planCreate({planId: 'p', identity, generation, xml, freshSecondaryImages: true, nowMs: 0})
+const destroy = planDestroy({planId: 'p', identity, keep: 'alpha', hosts: ['alpha', 'beta'], deleteCopies: true})
+const start = planStart({
+  planId: 'p',
+  identity,
+  host: 'beta',
+  peer: 'alpha',
+  generation: next,
+  mergeOverlays: true,
+  xml,
+})
+
+const every: ReadonlyArray<readonly [string, Plan]> = [
+  ['create', create],
+  ['failover to the secondary', failover()],
+  ['failover, loser unreachable', failover({loserReachable: false})],
+  ['failover to the primary', failover({to: 'alpha', from: 'beta', role: 'primary'})],
+  ['planned failover', failover({planned: true})],
+  ['resync', resync()],
+  ['resync with detach', resync({detachFirst: true})],
+  ['destroy', destroy],
+  ['start', start],
+]
+
+for (const [name, plan] of every) {
+  test(`${name}: step ids are unique and the point of no return exists`, () => {
+    const ids = plan.steps.map(({id}) => id)
+    assert.is(new Set(ids).size, ids.length, ids.join(' '))
+    if (plan.pointOfNoReturn !== undefined) assert.ok(ids.includes(plan.pointOfNoReturn))
+  })
+
+  test(`${name}: output is released only after the fsynced alone record (S1, S4)`, () => {
+    const releases = positions(plan, (action) => action.kind === 'lost-heartbeat')
+    for (const {host, at} of releases) {
+      const alone = positions(plan, (action) => action.kind === 'record-change' && action.change.alone === true)
+      assert.ok(
+        alone.some((each) => each.host === host && each.at < at),
+        `${host} releases before its record`,
+      )
+    }
+  })
+
+  test(`${name}: a copy is marked incomplete before anything of it is overwritten`, () => {
+    const mirrors = positions(plan, (action) => action.kind === 'mirrors')
+    for (const {at} of mirrors) {
+      const marked = positions(plan, forbidsSecondary)
+      assert.ok(marked.some((each) => each.at < at))
+    }
+  })
+
+  test(`${name}: marks that forbid are cleared only after a completed checkpoint`, () => {
+    const cleared = positions(plan, (action) => action.kind === 'record-change' && action.change.wasProtected === true)
+    const [checkpoint] = positions(plan, (action) => action.kind === 'checkpoint').slice(-1)
+    for (const {at} of cleared) assert.ok(checkpoint !== undefined && checkpoint.at < at)
+  })
+}
+
+test('a loser that can be reached is fenced before the grant and ended after the survivor runs', () => {
+  const plan = failover()
+  const [fence] = positions(plan, (action) => action.kind === 'tap' && action.state === 'down')
+  const [grant] = positions(plan, (action) => action.kind === 'record-change')
+  const [running] = positions(plan, (action) => action.kind === 'vm-await')
+  const [ended] = positions(plan, (action) => action.kind === 'domain-destroy')
+  assert.ok(fence && grant && running && ended)
+  assert.ok(fence.at < grant.at && grant.at < running.at && running.at < ended.at)
+  assert.is(ended.host, 'alpha')
+})
+
+test('a promoted secondary is marked as committing in the same write as its grant', () => {
+  const grant = failover().steps.find(({id}) => id === 'beta/alone')?.actions[0]
+  assert.ok(grant?.kind === 'record-change')
+  assert.is(grant.change.marks?.incomplete?.why, 'commit')
+  assert.is(grant.change.alone, true)
+})
+
+test('everything that may hang is yanked first (S3)', () => {
+  const plan = failover({to: 'alpha', from: 'beta', role: 'primary', loserReachable: false})
+  const [yank] = positions(plan, (action) => action.kind === 'yank')
+  const [block] = positions(plan, (action) => action.kind === 'quorum-child-remove')
+  assert.ok(yank && block && yank.at < block.at)
+})
+
+test('the taps of a secondary are down before it may run, and up only after its grant', () => {
+  const down = positions(create, (action) => action.kind === 'tap' && action.state === 'down')
+  const [receive] = positions(create, (action) => action.kind === 'incoming')
+  assert.ok(receive !== undefined && down.length > 0 && down.every(({at, host}) => host === 'beta' && at < receive.at))
+  const [up] = positions(failover(), (action) => action.kind === 'tap' && action.state === 'up')
+  const [grant] = positions(failover(), (action) => action.kind === 'record-change')
+  assert.ok(up !== undefined && grant !== undefined && grant.at < up.at)
+})
+
+test('destroy removes each record last and never an image of the side that is kept', () => {
+  for (const host of ['alpha', 'beta']) {
+    const actions = destroy.steps.filter((each) => each.host === host).flatMap((each) => each.actions)
+    assert.is(actions.at(-1)?.kind, 'record-remove')
+    const removed = actions.flatMap((action) => (action.kind === 'file-remove' ? [action.path] : []))
+    assert.is(
+      removed.some((path) => path.startsWith('/var/lib/colo/images/')),
+      host === 'beta',
+    )
+  }
+})
+
+test('a start merges the overlays, clears the mark, and only then removes them', () => {
+  const [merge] = positions(start, (action) => action.kind === 'overlays-merge')
+  const [cleared] = positions(start, (action) => action.kind === 'record-change' && action.change.marks !== undefined)
+  const [removed] = positions(start, (action) => action.kind === 'file-remove')
+  assert.ok(merge && cleared && removed && merge.at < cleared.at && cleared.at < removed.at)
+})
+
+test('images of the secondary are removed by undo only when the plan made them', () => {
+  const undoOf = (plan: Plan) => plan.steps.find(({id}) => id === 'beta/images')?.undo ?? []
+  assert.is(undoOf(create).length, 2)
+  const kept = planCreate({planId: 'p', identity, generation, xml, freshSecondaryImages: false, nowMs: 0})
+  assert.is(undoOf(kept).length, 0)
+})
+
+function forbidsSecondary(action: Action): boolean {
+  if (action.kind === 'record-create') return action.record.marks.incomplete !== undefined
+  return action.kind === 'record-change' && action.change.marks?.incomplete?.why === 'resync'
+}
+
+/** Where an action stands in a plan, counted over all actions of all steps. */
+function positions(plan: Plan, matches: (action: Action) => boolean): Array<{host: string; at: number}> {
+  return plan.steps
+    .flatMap((step) => step.actions.map((action) => ({host: step.host, action})))
+    .flatMap(({host, action}, at) => (matches(action) ? [{host, at}] : []))
+}
+
+test.run()
