@@ -14,7 +14,10 @@ const MAX_PATH_BYTES = 107
 export interface Port {
   /** Sets the one reader; chunks have any size and may cut a character in two. */
   onData(callback: (chunk: Uint8Array) => void): void
-  /** Called once, after the last chunk; `cause` is set when the connection broke. At once if it has ended already. */
+  /**
+   * Called once, after the last chunk, or at once if it has ended already. `cause` is set when the connection broke; a
+   * reset by the peer is an end like any other: a process that exits with unread input resets.
+   */
   onClose(callback: (cause: Error | undefined) => void): void
   /** Queues bytes (a string is sent as UTF-8); after the end it does nothing. */
   write(bytes: string | Uint8Array): void
@@ -177,8 +180,8 @@ function socketErrorOf(path: string, error: NodeJS.ErrnoException): SocketError 
 function portOf(socket: net.Socket): Port {
   let broken: Error | undefined
   let closed = false
-  socket.on('error', (error) => {
-    broken = error
+  socket.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ECONNRESET' && error.code !== 'EPIPE') broken = error
   })
   socket.on('close', () => {
     closed = true

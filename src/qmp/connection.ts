@@ -5,15 +5,23 @@ import {QmpClosedError, QmpCommandError, QmpOobError, QmpTimeoutError, type QmpE
 import {EventHub} from './events.js'
 import {LineFramer} from './line-framer.js'
 import {formatCommand, parseMessage, type QmpGreeting, type QmpMessage} from './messages.js'
-import type {ExecuteOptions} from './session.js'
 
 const DEFAULT_TIMEOUT_MS = 10_000
+
+/** Limits and manner of one command. */
+export interface ExecuteOptions {
+  /** limit for the reply in milliseconds; 10 000 unless told */
+  readonly timeoutMs?: number | undefined
+  /** run it outside QEMU's main loop (`exec-oob`); only yank, query-yank and a few more allow it */
+  readonly oob?: boolean | undefined
+  readonly signal?: AbortSignal | undefined
+}
 
 interface Pending {
   readonly command: string
   readonly args: Readonly<Record<string, unknown>> | undefined
   readonly resolve: (value: unknown) => void
-  readonly reject: (error: unknown) => void
+  readonly reject: (error: Error) => void
 }
 
 /**
@@ -93,7 +101,7 @@ export class Connection {
         },
         reject: (error) => {
           settle()
-          reject(error as Error)
+          reject(error)
         },
       }
       const disarm = armDeadline(limit, (reason) => {

@@ -12,14 +12,14 @@ const LONGEST_MS = 2 ** 31 - 1
  *
  * @returns a function that disarms it; call it when the thing waited for has come
  */
-export function armDeadline({timeoutMs, signal}: Limit, expire: (reason: unknown) => void): () => void {
+export function armDeadline({timeoutMs, signal}: Limit, expire: (reason: Error | undefined) => void): () => void {
   const disarm = (): void => {
     clearTimeout(timer)
     signal?.removeEventListener('abort', onAbort)
   }
   const onAbort = (): void => {
     disarm()
-    expire(signal?.reason)
+    expire(signal?.reason as Error)
   }
   const timer = setTimeout(
     () => {

@@ -71,7 +71,7 @@ export class EventHub {
 
 interface Waiter {
   readonly resolve: (event: QmpEvent) => void
-  readonly reject: (error: unknown) => void
+  readonly reject: (error: Error) => void
 }
 
 class EventQueue implements QmpListener {
@@ -120,7 +120,7 @@ class EventQueue implements QmpListener {
         },
         reject: (error) => {
           leave()
-          reject(error as Error)
+          reject(error)
         },
       }
       const disarm = armDeadline(limit, (reason) => {

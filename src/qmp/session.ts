@@ -1,20 +1,12 @@
 import {connectUnix, SocketError, type Port} from '../os/sockets.js'
-import {Connection} from './connection.js'
+import {Connection, type ExecuteOptions} from './connection.js'
 import {QmpClosedError, QmpCommandError, QmpConnectError, QmpError, QmpTimeoutError} from './errors.js'
 import type {QmpListener} from './events.js'
 import type {QmpEvent, QmpGreeting} from './messages.js'
 
+export type {ExecuteOptions} from './connection.js'
 export type {QmpListener} from './events.js'
 export type {QmpEvent, QmpGreeting} from './messages.js'
-
-/** Limits and manner of one command. */
-export interface ExecuteOptions {
-  /** limit for the reply in milliseconds; 10 000 unless told */
-  readonly timeoutMs?: number | undefined
-  /** run it outside QEMU's main loop (`exec-oob`); only yank, query-yank and a few more allow it */
-  readonly oob?: boolean | undefined
-  readonly signal?: AbortSignal | undefined
-}
 
 /** A negotiated QMP connection. Commands are answered in order, those sent with `oob` as soon as possible. */
 export interface QmpSession {

@@ -119,6 +119,14 @@ export class FakeQmp {
     }
   }
 
+  /** As `quit`: sends what is queued, then every connection ends and nobody listens any more. */
+  close(): void {
+    this.#listener?.close()
+    this.#listener = undefined
+    for (const port of this.#waiting.splice(0)) port.destroy()
+    this.#client?.port.end()
+  }
+
   /** As SIGSTOP: nothing is read, answered or emitted, and a new client gets no greeting, until `thaw`. */
   freeze(): void {
     this.#frozen = true

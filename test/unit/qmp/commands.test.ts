@@ -69,13 +69,13 @@ test('a member that is missing or has another type is either not ours or named i
     if (version !== '11.1.3' || invoke === undefined || 'error' in reply) continue
     for (const path of membersOf(reply.return)) {
       for (const damage of [undefined, {wrong: true}]) {
-        const error: unknown = await invoke(answering({return: damaged(reply.return, path, damage)})).then(
+        const error = await invoke(answering({return: damaged(reply.return, path, damage)})).then(
           () => undefined,
-          (reason: unknown) => reason,
+          (reason: unknown) => reason as Error,
         )
         if (error === undefined) continue
         const place = ['return', ...path].join('.')
-        assert.ok(error instanceof DecodeError, `${name}: ${place}: ${String(error)}`)
+        assert.ok(error instanceof DecodeError, `${name}: ${place}: ${error.message}`)
         const near = `${error.path}.`.startsWith(`${place}.`) || command === 'query-qmp-schema'
         assert.ok(near, `${name}: ${place}, but named ${error.path}`)
         named++

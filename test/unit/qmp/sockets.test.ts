@@ -71,6 +71,25 @@ test('the server reads what the client sent, however late it starts to', async (
   assert.equal(await got, 'ping')
 })
 
+test('a peer that goes with unread input is an end, not an error', async (t) => {
+  const path = join(directory(t), 'a.sock')
+  const listener = await listenUnix({path, mode: 0o600}, (port) => {
+    setImmediate(() => {
+      port.destroy()
+    })
+  })
+  t.defer(() => {
+    listener.close()
+  })
+  const port = await connectUnix({path, timeoutMs})
+  port.write('nobody reads this')
+  port.onData(() => undefined)
+  const cause = await new Promise((resolve) => {
+    port.onClose(resolve)
+  })
+  assert.equal(cause, undefined)
+})
+
 test('the file has the wanted mode and goes with the listener', async (t) => {
   const path = join(directory(t), 'a.sock')
   const listener = await listenUnix({path, mode: 0o660}, () => undefined)
