@@ -16,7 +16,7 @@ export interface OperationFlags {
   readonly quiet?: boolean
   readonly verbose?: boolean
   readonly yes?: boolean
-  readonly force?: readonly string[]
+  readonly force?: readonly string[] | undefined
 }
 
 /**

@@ -1,10 +1,11 @@
-import {Args, Flags} from '@oclif/core'
+import {Args, Flags, type Interfaces} from '@oclif/core'
 import {UsageError} from '../errors.js'
 
 /** Shapes of flags and arguments that several commands share; texts are part of the man pages. */
 
 /** Flags of every command. */
 export const globalFlags = {
+  json: Flags.boolean({summary: 'print one JSON document, for errors, too', helpGroup: 'GLOBAL'}),
   quiet: Flags.boolean({char: 'q', summary: 'print nothing but the result and errors', helpGroup: 'GLOBAL'}),
   verbose: Flags.boolean({char: 'v', summary: 'print every command that is sent to the hosts', helpGroup: 'GLOBAL'}),
   'no-color': Flags.boolean({summary: 'no colours; NO_COLOR in the environment does the same', helpGroup: 'GLOBAL'}),
@@ -29,24 +30,32 @@ export const output = Flags.option({
   helpValue: 'FORMAT',
 })
 
-export const dryRun = Flags.boolean({summary: 'print the exact commands per host and touch nothing'})
+export const dryRun = (more: {readonly dependsOn?: string[]} = {}): Interfaces.BooleanFlag<boolean> =>
+  Flags.boolean({summary: 'print the exact commands per host and touch nothing', ...more})
 
-export const yes = Flags.boolean({char: 'y', summary: 'answer the question with yes; needed without a terminal'})
+export const yes = (): Interfaces.BooleanFlag<boolean> =>
+  Flags.boolean({char: 'y', summary: 'answer the question with yes; needed without a terminal'})
 
 export const force = Flags.custom<string>({
   multiple: true,
   multipleNonGreedy: true,
-  default: [],
   summary: 'override one named check or question; may be given several times',
   helpValue: 'WORD',
 })
 
 /** A limit such as `60s`; milliseconds when parsed. */
-export const timeout = Flags.custom<number>({
-  summary: 'give up after this time: 500ms, 60s, 5m, 1h',
-  helpValue: 'TIME',
-  parse: (input) => timeLimit(input),
-})
+export function timeout(
+  standard: string,
+  summary = 'give up after this time: 500ms, 60s, 5m, 1h',
+): Interfaces.OptionFlag<number> {
+  return Flags.custom<number>({
+    summary,
+    helpValue: 'TIME',
+    parse: (input) => timeLimit(input),
+    default: () => timeLimit(standard),
+    defaultHelp: () => Promise.resolve(standard),
+  })()
+}
 
 export const specFile = Flags.custom<string>({
   char: 'f',

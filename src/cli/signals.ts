@@ -29,7 +29,7 @@ export function watchInterrupts(
       exitNow(exitCodes.interrupted)
       return
     }
-    note(`${name}: stopping and taking back what can be taken back; once more ends at once`)
+    note(`${name}: stopping; once more ends at once`)
     controller.abort(new InterruptedError(`interrupted by ${name}`))
   }
   const onInt = (): void => onSignal('SIGINT')

@@ -1,0 +1,43 @@
+import {Flags} from '@oclif/core'
+import {BaseCommand} from '../../src/cli/base-command.js'
+import {eventLine, eventTable, type HostEvent, type PairEventsDocument} from '../../src/cli/events.js'
+import {exitCodes} from '../../src/exit-codes.js'
+import {hosts, pairName} from '../../src/cli/flags.js'
+import {prose} from '../../src/cli/prose.js'
+
+export default class PairEvents extends BaseCommand {
+  static override summary = 'show what the agents recorded of a pair'
+  static override description =
+    prose(`The recorded events of both hosts, oldest first; times are those of the host, in UTC. With --follow it goes on until it is
+interrupted; together with --json it prints one object per line.`)
+  static override examples = [
+    '<%= config.bin %> <%= command.id %> web1',
+    '<%= config.bin %> <%= command.id %> web1 --follow --json',
+  ]
+  static override args = {name: pairName({required: true})}
+  static override flags = {
+    hosts: hosts(),
+    follow: Flags.boolean({summary: 'go on with new events'}),
+    last: Flags.integer({min: 1, summary: 'only the newest ones', helpValue: 'COUNT'}),
+  }
+
+  async run(): Promise<PairEventsDocument | undefined> {
+    const {args, flags} = await this.parse(PairEvents)
+    const context = await this.operation(flags)
+    const {readEvents, followEvents} = await import('../../src/cli/events.js')
+    const found = await readEvents(context, args.name)
+    const events = flags.last === undefined ? found.events : found.events.slice(-flags.last)
+    if (!flags.follow) {
+      this.log(eventTable(events))
+      for (const {host, problem} of found.silent) this.logToStderr(`${host}: ${problem}`)
+      return {...found, events}
+    }
+    const print = (event: HostEvent): void => {
+      process.stdout.write(`${this.jsonEnabled() ? JSON.stringify(event) : eventLine(event)}\n`)
+    }
+    for (const event of events) print(event)
+    await followEvents(context, found, print)
+    this.endWith(exitCodes.interrupted)
+    return undefined
+  }
+}
