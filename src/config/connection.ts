@@ -16,7 +16,7 @@ export function parseConnection(text: string): Checked<ConnectionSpec> {
   if (user?.includes(':') === true)
     return bad('contains a password', 'use a key: ssh reads it from its own configuration')
   if (user !== undefined && !/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}$/.test(user)) {
-    return bad('has an impossible user', `use letters, digits, ., _ and -, not first; ${example}`)
+    return bad('has an impossible user', 'use letters, digits, ., _ and -, first a letter, a digit or _')
   }
   const address = parseAddress(host)
   if (address === undefined)

@@ -76,7 +76,10 @@ const readForward: Reader<ForwardSpec> = (field) => {
   const fields = MapFields.of(field)
   if (fields === undefined) return undefined
   const via = fields.required('via', oneOf(['socket'], {tc: 'kernel forwarding on a dedicated NIC comes later'}))
-  if (via === undefined) return undefined
+  if (via === undefined) {
+    fields.reportMissing()
+    return undefined
+  }
   for (const key of ['nic', 'vlan']) fields.refused(key, 'belongs to via: tc', 'remove it')
   fields.finish()
   return {via}

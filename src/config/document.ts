@@ -1,6 +1,5 @@
 import {CST, isMap, isScalar, isSeq, Lexer, LineCounter, parseDocument, type Node, type YAMLMap} from 'yaml'
 
-import {ConfigError} from '../errors.js'
 import {quote} from '../pair/names.js'
 import {Report} from './report.js'
 
@@ -24,18 +23,19 @@ export interface ConfigDocument {
  * @throws {ConfigProblems} with the place of each problem
  */
 export function parseConfigDocument(text: string, file: string): ConfigDocument {
-  if (Buffer.byteLength(text) > maxTextBytes) {
-    throw new ConfigError({file, line: 1, column: 1}, 'the file is larger than 1 MiB', {hint: 'is it the right file?'})
-  }
-  // deep nesting would overflow the parser's stack (and kill the process inside a regular expression), so lex first
   const source = text.startsWith('\uFEFF') ? text.slice(1) : text
   const lines = new LineCounter()
-  const report = new Report(file, lines)
   lines.lineStarts = lineStarts(source)
+  const report = new Report(file, lines)
+  if (Buffer.byteLength(text) > maxTextBytes) {
+    report.add({offset: 0, path: ''}, 'the file is larger than 1 MiB', 'is it the right file?')
+    report.throwIfAny()
+  }
+  // deep nesting would overflow the parser's stack (and kill the process inside a regular expression), so lex first
   refuseExotic(source, report)
   report.throwIfAny()
 
-  const options = {schema: 'failsafe', uniqueKeys: false, prettyErrors: false, logLevel: 'silent'} as const
+  const options = {schema: 'failsafe', uniqueKeys: false, prettyErrors: false} as const
   const document = parseDocument(source, options)
   for (const error of document.errors) report.add({offset: error.pos[0], path: ''}, yamlMessage(error), yamlHint(error))
   report.throwIfAny()

@@ -3,7 +3,7 @@ import {isMap, isScalar, isSeq, type Pair, type Scalar, type YAMLMap} from 'yaml
 import {quote, type Checked} from '../pair/names.js'
 import {join} from './document.js'
 import type {Report} from './report.js'
-import {suggestion} from './suggest.js'
+import {closest, suggestion} from './suggest.js'
 
 /** A value in a file: its node, where it is, and where problems go. */
 export interface Field {
@@ -93,6 +93,7 @@ export class MapFields {
   readonly #field: Field
   readonly #pairs = new Map<string, Pair>()
   readonly #known: string[] = []
+  #missing: string[] = []
 
   private constructor(field: Field, map: YAMLMap) {
     this.#field = field
@@ -121,11 +122,11 @@ export class MapFields {
     return fieldAt(pair.value, {path: join(path, key), offset: startOf(pair.key) ?? this.#field.offset, report})
   }
 
+  /** A key that is not there is reported by `reportMissing` or `finish`. */
   required<V>(key: string, read: Reader<V>): V | undefined {
     const field = this.at(key)
     if (field !== undefined) return read(field)
-    const {report, path, offset} = this.#field
-    report.add({offset, path: join(path, key)}, 'is missing', `add ${key}: ...`)
+    this.#missing.push(key)
     return undefined
   }
 
@@ -150,24 +151,34 @@ export class MapFields {
     this.#pairs.delete(key)
   }
 
-  /** Keys and fields as written, for maps whose keys are names. */
+  /** Keys (with the path of the map) and values as written, for maps whose keys are names. */
   entries(): ReadonlyArray<readonly [keyField: Field, valueField: Field]> {
     const {report, path} = this.#field
     return [...this.#pairs].map(([key, pair]) => {
       const keyOffset = startOf(pair.key) ?? this.#field.offset
       const at = {path: join(path, key), offset: keyOffset, report}
-      return [{...at, node: pair.key as Scalar}, fieldAt(pair.value, at)]
+      return [{...at, path, node: pair.key as Scalar}, fieldAt(pair.value, at)]
     })
   }
 
-  /** Reports every key that was not asked for. */
+  /** Reports every key that was not asked for, and the missing ones that no misspelling explains. */
   finish(): void {
     const {report, path} = this.#field
     for (const [key, pair] of this.#pairs) {
       if (this.#known.includes(key)) continue
       const offset = startOf(pair.key) ?? this.#field.offset
       report.add({offset, path: join(path, key)}, 'unknown key', suggestion(key, this.#known))
+      const meant = closest(key, this.#known)
+      this.#missing = this.#missing.filter((missing) => missing !== meant)
     }
+    this.reportMissing()
+  }
+
+  /** Reports the required keys that are not there. */
+  reportMissing(): void {
+    const {report, path, offset} = this.#field
+    for (const key of this.#missing) report.add({offset, path: join(path, key)}, 'is missing', `add ${key}: ...`)
+    this.#missing = []
   }
 }
 

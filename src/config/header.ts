@@ -4,4 +4,5 @@ import {oneOf, type MapFields} from './fields.js'
 export function readHeader(fields: MapFields, kind: 'Pair' | 'Hosts'): void {
   fields.required('apiVersion', oneOf(['colo/v1']))
   fields.required('kind', oneOf([kind]))
+  fields.reportMissing()
 }

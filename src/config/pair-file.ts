@@ -107,6 +107,7 @@ const readArbiter: Reader<PairSpec['arbiter']> = (field) => {
   const later = 'failover is decided by the operator so far'
   const kind = fields.required('kind', oneOf(['manual'], {etcd: later, fence: later}))
   // keys of arbiters to come are not known yet, so only `kind` is complained about then
-  if (kind !== undefined) fields.finish()
+  if (kind === undefined) fields.reportMissing()
+  else fields.finish()
   return kind === undefined ? undefined : {kind}
 }

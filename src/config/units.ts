@@ -30,12 +30,12 @@ export function parseTime(text: string): Checked<number> {
   return parseQuantity(text, {units: timeUnits, kind: 'time', example: '500ms'})
 }
 
-/** The shortest exact text of a size: `2147483648` is `2GiB`. */
+/** The exact text of a size in the largest unit: `2147483648` is `2GiB`. */
 export function formatSize(bytes: number): string {
-  return formatQuantity(bytes, ['TiB', 'GiB', 'MiB', 'KiB', 'TB', 'GB', 'MB', 'kB', 'B'], sizeUnits)
+  return formatQuantity(bytes, ['TiB', 'TB', 'GiB', 'GB', 'MiB', 'MB', 'KiB', 'kB', 'B'], sizeUnits)
 }
 
-/** The shortest exact text of a time: `3000` is `3s`. */
+/** The exact text of a time in the largest unit: `3000` is `3s`. */
 export function formatTime(ms: number): string {
   return formatQuantity(ms, ['h', 'm', 's', 'ms'], timeUnits)
 }

@@ -34,7 +34,7 @@ const readKernel: Reader<NonNullable<VmSpec['kernel']>> = (field) => {
   const initrd = fields.maybe('initrd', checked(parseFilePath))
   const cmdline = fields.optional('cmdline', checked(parseCommandLine), '')
   fields.finish()
-  return image === undefined ? undefined : {image, cmdline, ...(initrd === undefined ? {} : {initrd})}
+  return image === undefined ? undefined : {image, ...(initrd === undefined ? {} : {initrd}), cmdline}
 }
 
 function parseMachine(text: string): Checked<string> {

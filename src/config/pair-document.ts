@@ -1,0 +1,58 @@
+import {Document} from 'yaml'
+
+import type {DiskSpec, NicSpec, PairSpec, PerHost, VmSpec} from '../pair/spec.js'
+import {formatSize, formatTime} from './units.js'
+
+/** The canonical YAML of a spec: every field written out, in the order of docs/spec.md; `parsePairFile` reads it back. */
+export function pairDocument(spec: PairSpec): string {
+  const {checkpoint} = spec
+  const document = new Document(
+    {
+      apiVersion: spec.apiVersion,
+      kind: 'Pair',
+      name: spec.name,
+      engine: spec.engine,
+      mode: spec.mode,
+      hosts: hosts(spec.hosts),
+      vm: vm(spec.vm),
+      disks: spec.disks.map(disk),
+      nics: spec.nics.map(nic),
+      checkpoint: {
+        interval: formatTime(checkpoint.intervalMs),
+        compareTimeout: formatTime(checkpoint.compareTimeoutMs),
+      },
+      arbiter: spec.arbiter,
+      resync: spec.resync,
+    },
+    {aliasDuplicateObjects: false},
+  )
+  return document.toString({lineWidth: 0})
+}
+
+function hosts({primary, secondary, spare}: PairSpec['hosts']): object {
+  return {primary, secondary, ...(spare === undefined ? {} : {spare})}
+}
+
+function vm({memoryBytes, vcpus, machine, cpu, accel, onPoweroff, onReboot, kernel}: VmSpec): object {
+  const memory = formatSize(memoryBytes)
+  const boot = kernel === undefined ? {} : {kernel: kernelOf(kernel)}
+  return {memory, vcpus, machine, cpu, accel, onPoweroff, onReboot, ...boot}
+}
+
+function kernelOf({image, initrd, cmdline}: NonNullable<VmSpec['kernel']>): object {
+  return {image, ...(initrd === undefined ? {} : {initrd}), cmdline}
+}
+
+function disk({name, image, format, sizeBytes, bus, scratch}: DiskSpec): object {
+  const overlays = scratch === undefined ? {} : {scratch: perHost(scratch)}
+  return {name, image: perHost(image), format, size: formatSize(sizeBytes), bus, ...overlays}
+}
+
+function nic({name, mac, model, bridge, uncompared, forward}: NicSpec): object {
+  const via = forward.via === 'tc' ? {...forward, nic: perHost(forward.nic)} : forward
+  return {name, mac, model, bridge: perHost(bridge), uncompared, forward: via}
+}
+
+function perHost<V>(value: PerHost<V>): V | Readonly<Record<string, V>> {
+  return 'same' in value ? value.same : value.byHost
+}
