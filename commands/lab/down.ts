@@ -3,7 +3,8 @@ import {labDown, lineProgress, silentProgress} from '../../src/lab/index.js'
 
 export default class LabDownCommand extends BaseCommand {
   static override summary = 'remove the lab: processes, namespaces, links and what the hosts wrote'
-  static override description = 'The cache of root file systems and guests stays. Works after a crash in the middle of `lab up`, too.'
+  static override description =
+    'The cache of root file systems and guests stays. Works after a crash in the middle of `lab up`, too.'
   static override examples = ['<%= config.bin %> <%= command.id %>']
 
   async run(): Promise<{removed: boolean}> {

@@ -20,7 +20,8 @@ and the addresses 10.77.0.1, 10.78.0.1, fd77::1 and fd78::1. The exit status is 
     const {argv} = await this.parse(LabExecCommand)
     const [place = '', ...words] = argv as string[]
     const [program, ...rest] = words
-    if (program === undefined) throw new UsageError('no command was given', {hint: `colo lab exec ${place} -- COMMAND [ARGUMENT...]`})
+    if (program === undefined)
+      throw new UsageError('no command was given', {hint: `colo lab exec ${place} -- COMMAND [ARGUMENT...]`})
     const command = await argvIn(parsePlace(place), [program, ...rest] satisfies Argv)
     if (this.jsonEnabled()) return {exitStatus: 0, stdout: (await run(command, {timeoutMs: 600_000})).stdout}
     const exitStatus = await runAttached(command)

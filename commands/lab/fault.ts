@@ -21,7 +21,10 @@ unless --keep-carrier or --direction is given. drop-connection resets the TCP co
   }
   static override flags = {
     'keep-carrier': Flags.boolean({summary: 'cut: both ends go on seeing a carrier'}),
-    direction: Flags.option({options: ['in', 'out'] as const, summary: 'cut: only what goes to (in) or comes from (out) the host'})(),
+    direction: Flags.option({
+      options: ['in', 'out'] as const,
+      summary: 'cut: only what goes to (in) or comes from (out) the host',
+    })(),
     port: Flags.integer({summary: 'drop-connection: TCP port on either side', min: 1, max: 65_535}),
   }
 

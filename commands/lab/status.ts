@@ -14,7 +14,9 @@ export default class LabStatusCommand extends BaseCommand {
       return status
     }
     const {versions} = status
-    this.log(`accelerator ${status.accelerator}, QEMU ${versions.qemu}, libvirt ${versions.libvirt}, guest kernel ${versions.guestKernel}`)
+    this.log(
+      `accelerator ${status.accelerator}, QEMU ${versions.qemu}, libvirt ${versions.libvirt}, guest kernel ${versions.guestKernel}`,
+    )
     this.log(`hosts run colo from ${status.tree}\n`)
     this.log(renderTable(columns, status.hosts))
     return status

@@ -10,7 +10,10 @@ export default class LabUpCommand extends BaseCommand {
   static override description = `Makes three hosts out of namespaces, each with its own sshd, libvirtd, QEMU and colo agent, the networks between them, a client,
 and a small guest. The first time builds a Debian root file system and takes minutes; later it takes seconds. A lab that is up is put
 right: hosts that are off are started, cut links are healed. Needs root.`
-  static override examples = ['<%= config.bin %> <%= command.id %>', 'eval "$(<%= config.bin %> <%= command.id %> --quiet)"']
+  static override examples = [
+    '<%= config.bin %> <%= command.id %>',
+    'eval "$(<%= config.bin %> <%= command.id %> --quiet)"',
+  ]
 
   async run(): Promise<LabUpResult> {
     const {flags} = await this.parse(LabUpCommand)
@@ -21,7 +24,9 @@ right: hosts that are off are started, cut links are healed. Needs root.`
     const progress = flags.quiet || this.jsonEnabled() ? silentProgress : lineProgress(print, steps)
     const result = await labUp({progress, context: systemLab(this.interruptSignal)})
     const {versions, env} = result
-    progress.note(`QEMU ${versions.qemu}, libvirt ${versions.libvirt}, Node ${versions.node}, guest kernel ${versions.guestKernel}, ${result.accelerator}`)
+    progress.note(
+      `QEMU ${versions.qemu}, libvirt ${versions.libvirt}, Node ${versions.node}, guest kernel ${versions.guestKernel}, ${result.accelerator}`,
+    )
     for (const [name, value] of Object.entries(env)) this.log(`export ${name}=${value}`)
     return {...result, steps}
   }

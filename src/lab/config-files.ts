@@ -4,7 +4,9 @@ import {cablesOf, hostNumber, labHosts, managementAddress, replicationAddress, t
 export function inventoryYaml(from: LabHost | undefined): string {
   const entries = labHosts.map((host) => {
     const connection = host === from ? 'local' : `ssh://root@${managementAddress(host)}:22`
-    const forward = cablesOf(host).filter(({link}) => link.startsWith('fwd')).map(({near}) => near.device)
+    const forward = cablesOf(host)
+      .filter(({link}) => link.startsWith('fwd'))
+      .map(({near}) => near.device)
     return [
       `  ${host}:`,
       `    connection: '${connection}'`,

@@ -41,7 +41,10 @@ export async function tearDown({run, paths}: LabContext, state: LabState): Promi
 async function endProcessesIn(run: Run, namespace: string): Promise<void> {
   const members = async (): Promise<number[]> => {
     const {stdout} = await run(['ip', 'netns', 'pids', namespace])
-    return stdout.split('\n').filter((line) => line !== '').map(Number)
+    return stdout
+      .split('\n')
+      .filter((line) => line !== '')
+      .map(Number)
   }
   const emptied = async (): Promise<boolean> => {
     const pids = await members()

@@ -23,18 +23,34 @@ export async function argvIn(place: LabPlace, argv: Argv, context: LabContext = 
   if (place === 'client') return ['ip', 'netns', 'exec', namespaces.client, ...argv]
   const init = (await readState(context.paths))?.hosts[place]?.init
   if (init === undefined || !(await isAlive(init))) {
-    throw new StateError(`lab host ${place} is not running`, {actual: 'off', required: ['running']}, {hint: 'colo lab up'})
+    throw new StateError(
+      `lab host ${place} is not running`,
+      {actual: 'off', required: ['running']},
+      {hint: 'colo lab up'},
+    )
   }
   return nsenterArgv(init.pid, argv)
 }
 
 /** Runs a command in a host or on the client's network. Errors as those of `Run`. */
-export async function execIn(place: LabPlace, argv: Argv, options: RunOptions = {}, context: LabContext = systemLab()): Promise<RunResult> {
+export async function execIn(
+  place: LabPlace,
+  argv: Argv,
+  options: RunOptions = {},
+  context: LabContext = systemLab(),
+): Promise<RunResult> {
   return context.run(await argvIn(place, argv, context), options)
 }
 
 /** Enters a host through its PID 1, with the environment of a login there. */
 export function nsenterArgv(pid: number, argv: Argv): Argv {
-  const env = ['env', '-i', 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', 'HOME=/root', 'TERM=xterm-256color', 'LC_ALL=C.UTF-8']
+  const env = [
+    'env',
+    '-i',
+    'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+    'HOME=/root',
+    'TERM=xterm-256color',
+    'LC_ALL=C.UTF-8',
+  ]
   return ['nsenter', '--target', String(pid), '--mount', '--uts', '--ipc', '--net', '--pid', '--', ...env, ...argv]
 }

@@ -6,7 +6,10 @@ import {isLabHost, labHosts, labLinks, type LabHost, type LabLink} from './layou
 
 /** A fault as the command line names it. */
 export type Fault =
-  | {readonly kind: 'power-off' | 'crash' | 'power-on' | 'fill-scratch' | 'free-scratch' | 'start-agent'; readonly host: LabHost}
+  | {
+      readonly kind: 'power-off' | 'crash' | 'power-on' | 'fill-scratch' | 'free-scratch' | 'start-agent'
+      readonly host: LabHost
+    }
   | {readonly kind: 'signal-qemu'; readonly signal: FaultSignal; readonly host: LabHost; readonly pair: string}
   | {readonly kind: 'signal-agent'; readonly signal: FaultSignal; readonly host: LabHost}
   | ({readonly kind: 'cut'; readonly link: LabLink; readonly host: LabHost} & CutOptions)
@@ -112,7 +115,9 @@ function processFault(signal: FaultSignal | 'start', words: readonly string[]): 
   const [what, host, pair = ''] = words
   if (what === 'agent') {
     exactly(words, 2, `${signal} agent`)
-    return signal === 'start' ? {kind: 'start-agent', host: hostNamed(host)} : {kind: 'signal-agent', signal, host: hostNamed(host)}
+    return signal === 'start'
+      ? {kind: 'start-agent', host: hostNamed(host)}
+      : {kind: 'signal-agent', signal, host: hostNamed(host)}
   }
   if (what === 'qemu' && signal !== 'start') {
     exactly(words, 3, `${signal} qemu`)

@@ -46,18 +46,31 @@ export async function crash(host: LabHost, context: LabContext = systemLab()): P
 export async function powerOn(host: LabHost, context: LabContext = systemLab()): Promise<void> {
   const state = await requireLab(context)
   const old = state.hosts[host]
-  if (old !== undefined && (await isAlive(old.outer))) throw new StateError(`lab host ${host} is on`, {actual: 'on', required: ['off']})
+  if (old !== undefined && (await isAlive(old.outer)))
+    throw new StateError(`lab host ${host} is on`, {actual: 'on', required: ['off']})
   await forgetSockets(host, context)
   await resetNetwork(host, context)
   await healHost(host, context)
   await runBatch(context.run, {namespace: namespaces.host(host), lines: hostLines(host)})
   const {rootfs, guest, accelerator} = state
-  await startHost({paths: context.paths, host, argv: hostArgv({host, paths: context.paths, rootfs, guest, accelerator})})
+  await startHost({
+    paths: context.paths,
+    host,
+    argv: hostArgv({host, paths: context.paths, rootfs, guest, accelerator}),
+  })
 }
 
 /** Signals the QEMU of a domain (a pair's is named like the pair). @throws {NotFoundError} when it is not running */
-export async function signalQemu(how: FaultSignal, at: {host: LabHost; pair: string}, context: LabContext = systemLab()): Promise<void> {
-  await signalByPidFile(how, {host: at.host, file: `/run/libvirt/qemu/${at.pair}.pid`, what: `QEMU of ${at.pair}`}, context)
+export async function signalQemu(
+  how: FaultSignal,
+  at: {host: LabHost; pair: string},
+  context: LabContext = systemLab(),
+): Promise<void> {
+  await signalByPidFile(
+    how,
+    {host: at.host, file: `/run/libvirt/qemu/${at.pair}.pid`, what: `QEMU of ${at.pair}`},
+    context,
+  )
 }
 
 /** Signals the colo agent of a host. @throws {NotFoundError} when it is not running */
@@ -72,7 +85,8 @@ export async function startAgent(host: LabHost, context: LabContext = systemLab(
   if (pid !== undefined && (await succeeds(execIn(host, ['kill', '-0', pid], {}, context)))) return
   await execIn(host, ['rm', '-f', '/run/colo/agent.sock'], {}, context)
   await execIn(host, ['colo-lab-agent'], {}, context)
-  const listening = (): Promise<boolean> => Promise.resolve(existsSync(`/proc/${init?.pid ?? 0}/root/run/colo/agent.sock`))
+  const listening = (): Promise<boolean> =>
+    Promise.resolve(existsSync(`/proc/${init?.pid ?? 0}/root/run/colo/agent.sock`))
   const hint = `see /var/log/colo-agent.log in ${host}`
   await poll({what: `the agent of ${host} to listen`, limitMs: 10_000, everyMs: 50, done: listening, hint})
 }
@@ -91,7 +105,16 @@ const fillFile = '/run/colo/scratch/.lab-fill'
 
 /** Fills the scratch file system of a host to the last byte. */
 export async function fillScratch(host: LabHost, context: LabContext = systemLab()): Promise<void> {
-  await execIn(host, ['sh', '-c', `dd if=/dev/zero of=${fillFile} bs=1M 2>/dev/null; dd if=/dev/zero of=${fillFile}.rest bs=4k 2>/dev/null; true`], {}, context)
+  await execIn(
+    host,
+    [
+      'sh',
+      '-c',
+      `dd if=/dev/zero of=${fillFile} bs=1M 2>/dev/null; dd if=/dev/zero of=${fillFile}.rest bs=4k 2>/dev/null; true`,
+    ],
+    {},
+    context,
+  )
 }
 
 /** Takes back {@link fillScratch}. */
@@ -102,7 +125,11 @@ export async function freeScratch(host: LabHost, context: LabContext = systemLab
 async function running(host: LabHost, context: LabContext): Promise<HostProcess> {
   const process = (await requireLab(context)).hosts[host]
   if (process !== undefined && (await isAlive(process.outer))) return process
-  throw new StateError(`lab host ${host} is not running`, {actual: 'off', required: ['running']}, {hint: `colo lab fault power-on ${host}`})
+  throw new StateError(
+    `lab host ${host} is not running`,
+    {actual: 'off', required: ['running']},
+    {hint: `colo lab fault power-on ${host}`},
+  )
 }
 
 async function requireLab(context: LabContext): Promise<LabState> {

@@ -42,7 +42,14 @@ export async function ensureGuest(context: {
       await mkdir(join(work, 'assets'), {recursive: true})
       for (const name of sources) await cp(labAsset(name), join(work, 'assets', name))
       await writeFile(join(work, 'apt.conf'), mirror.aptConf)
-      const argv = ['sh', labAsset('guest-build.sh'), rootfs.directory, work, join(work, 'out'), join(work, 'assets')] as const
+      const argv = [
+        'sh',
+        labAsset('guest-build.sh'),
+        rootfs.directory,
+        work,
+        join(work, 'out'),
+        join(work, 'assets'),
+      ] as const
       await run(contained([...argv]), {timeoutMs: 600_000})
       await rename(join(work, 'out'), directory)
       await rm(work, {recursive: true, force: true})

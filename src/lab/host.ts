@@ -50,7 +50,16 @@ export function hostArgv(at: {
   accelerator: Accelerator
 }): Argv {
   const {host, paths} = at
-  const enter = ['sh', labAsset('host-enter.sh'), host, at.rootfs, hostDir(paths, host), paths.tree, at.guest, at.accelerator]
+  const enter = [
+    'sh',
+    labAsset('host-enter.sh'),
+    host,
+    at.rootfs,
+    hostDir(paths, host),
+    paths.tree,
+    at.guest,
+    at.accelerator,
+  ]
   const unshare = ['unshare', '--pid', '--fork', '--mount', '--uts', '--ipc', '--kill-child']
   return ['ip', 'netns', 'exec', namespaces.host(host), ...unshare, ...enter]
 }

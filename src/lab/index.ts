@@ -5,6 +5,14 @@ export {labStatus, type HostStatus, type LabStatus} from './status.js'
 export {argvIn, execIn, parsePlace, type LabPlace} from './exec.js'
 export * as faults from './faults.js'
 export {applyFault, faultForms, parseFault, type Fault} from './fault-words.js'
-export {labHosts, labLinks, managementAddress, namespaces, replicationAddress, type LabHost, type LabLink} from './layout.js'
+export {
+  labHosts,
+  labLinks,
+  managementAddress,
+  namespaces,
+  replicationAddress,
+  type LabHost,
+  type LabLink,
+} from './layout.js'
 export {guestInHost} from './guest.js'
 export {lineProgress, silentProgress, type Progress, type StepTime} from './progress.js'

@@ -65,9 +65,19 @@ export function cableOf(host: LabHost, link: LabLink): Cable | undefined {
   const base = {host, link, near, nearBridge: undefined, address: undefined}
   switch (link) {
     case 'management':
-      return {...base, far: {namespace: namespaces.management, device: host}, farBridge: 'br0', address: `${managementAddress(host)}/24`}
+      return {
+        ...base,
+        far: {namespace: namespaces.management, device: host},
+        farBridge: 'br0',
+        address: `${managementAddress(host)}/24`,
+      }
     case 'replication':
-      return {...base, far: {namespace: namespaces.replication, device: host}, farBridge: 'br0', address: `${replicationAddress(host)}/24`}
+      return {
+        ...base,
+        far: {namespace: namespaces.replication, device: host},
+        farBridge: 'br0',
+        address: `${replicationAddress(host)}/24`,
+      }
     case 'lan0':
       return {...base, far: {namespace: namespaces.lan, device: `${host}0`}, farBridge: 'br0', nearBridge: 'br0'}
     case 'lan1':

@@ -21,7 +21,10 @@ export type CutAction =
  *
  * @throws {UsageError} when the host has no such link, or the cut is not possible on it
  */
-export async function cut(at: {host: LabHost; link: LabLink} & CutOptions, context: LabContext = systemLab()): Promise<void> {
+export async function cut(
+  at: {host: LabHost; link: LabLink} & CutOptions,
+  context: LabContext = systemLab(),
+): Promise<void> {
   await act(planCut(requireCable(at.host, at.link), at), context)
 }
 
@@ -49,8 +52,15 @@ export function planCut(cable: Cable, options: CutOptions): CutAction {
     return {kind: 'ip', batch: {namespace: far.namespace, lines: [`link set ${far.device} nomaster`]}}
   }
   const match = options.direction === 'out' ? 'iifname' : 'oifname'
-  const chain = `chain forward { type filter hook forward priority 0; ${match} "${far.device}" drop; }`
-  return {kind: 'nft', namespace: far.namespace, rules: `table bridge ${tableOf(cable, options.direction)} { ${chain} }\n`}
+  const rules = [
+    `table bridge ${tableOf(cable, options.direction)} {`,
+    '  chain forward {',
+    '    type filter hook forward priority 0',
+    `    ${match} "${far.device}" drop`,
+    '  }',
+    '}\n',
+  ]
+  return {kind: 'nft', namespace: far.namespace, rules: rules.join('\n')}
 }
 
 /** Everything that undoes any cut of this cable; each may be run on a whole one. */
@@ -66,7 +76,13 @@ export function planHeal(cable: Cable): CutAction[] {
   const rules = tables.map((table) => `table ${table} {}\ndelete table ${table}\n`).join('')
   return [
     {kind: 'nft', namespace: far.namespace, rules},
-    {kind: 'ip', batch: {namespace: far.namespace, lines: [`link set ${far.device} master ${farBridge}`, `link set ${far.device} up`]}},
+    {
+      kind: 'ip',
+      batch: {
+        namespace: far.namespace,
+        lines: [`link set ${far.device} master ${farBridge}`, `link set ${far.device} up`],
+      },
+    },
     up(near),
   ]
 }
@@ -84,6 +100,8 @@ function requireCable(host: LabHost, link: LabLink): Cable {
   const cable = cableOf(host, link)
   if (cable !== undefined) return cable
   throw new UsageError(`lab host ${host} has no link ${link}`, {
-    hint: `it has ${cablesOf(host).map((other) => other.link).join(', ')}`,
+    hint: `it has ${cablesOf(host)
+      .map((other) => other.link)
+      .join(', ')}`,
   })
 }

@@ -34,7 +34,9 @@ async function take(purpose: string): Promise<void> {
 }
 
 async function refuseLiveOwner(): Promise<void> {
-  const owner = JSON.parse((await readFile(lockFile, 'utf8').catch(() => '')) || '{}') as Partial<ProcessId> & {purpose?: string}
+  const owner = JSON.parse((await readFile(lockFile, 'utf8').catch(() => '')) || '{}') as Partial<ProcessId> & {
+    purpose?: string
+  }
   if (owner.pid === undefined || owner.startTicks === undefined) return
   if (!(await isAlive({pid: owner.pid, startTicks: owner.startTicks}))) return
   throw new ConflictError(`the lab is busy: process ${owner.pid} is doing "${owner.purpose ?? 'something'}"`, {

@@ -34,7 +34,13 @@ export async function findMirror(run: Run, env: NodeJS.ProcessEnv = process.env)
 export function pickMirror(targets: string): string | undefined {
   for (const line of targets.split('\n')) {
     const [uri, codename, component, label] = line.split('|')
-    if (uri !== undefined && label === 'Debian' && component === 'main' && codename !== undefined && /^[a-z]+$/.test(codename)) {
+    if (
+      uri !== undefined &&
+      label === 'Debian' &&
+      component === 'main' &&
+      codename !== undefined &&
+      /^[a-z]+$/.test(codename)
+    ) {
       return uri
     }
   }

@@ -38,7 +38,8 @@ export function planNetwork(observed: ObservedNetwork): IpBatch[] {
   }
   for (const nic of ['0', '1']) {
     const near = {namespace: namespaces.client, device: `eth${nic}`}
-    if (missing(near.namespace, near.device)) add(near.namespace, [vethLine(near, {namespace: namespaces.lan, device: `client${nic}`})])
+    if (missing(near.namespace, near.device))
+      add(near.namespace, [vethLine(near, {namespace: namespaces.lan, device: `client${nic}`})])
   }
   const outer = {namespace: namespaces.management, device: 'outer'}
   if (missing(outer.namespace, outer.device)) {
@@ -47,7 +48,10 @@ export function planNetwork(observed: ObservedNetwork): IpBatch[] {
   for (const host of labHosts) add(namespaces.host(host), hostLines(host))
   for (const [namespace, lines] of middleLines()) add(namespace, lines)
   add(namespaces.client, clientLines)
-  add(undefined, [`addr replace ${outerInterface.address} dev ${outerInterface.name}`, `link set ${outerInterface.name} up`])
+  add(undefined, [
+    `addr replace ${outerInterface.address} dev ${outerInterface.name}`,
+    `link set ${outerInterface.name} up`,
+  ])
   return batches
 }
 
@@ -67,7 +71,10 @@ export async function bringUpNetwork(run: Run): Promise<void> {
 /** Names of all network namespaces of the machine, as `ip netns` knows them. */
 export async function listNamespaces(run: Run): Promise<string[]> {
   const {stdout} = await run(['ip', 'netns', 'list'])
-  return stdout.split('\n').map((line) => line.split(' ')[0] ?? '').filter((name) => name !== '')
+  return stdout
+    .split('\n')
+    .map((line) => line.split(' ')[0] ?? '')
+    .filter((name) => name !== '')
 }
 
 export async function runBatch(run: Run, batch: IpBatch): Promise<void> {
@@ -87,7 +94,15 @@ async function devicesIn(run: Run, namespace: string): Promise<Set<string>> {
 /** The client speaks IPv6 on its LANs; `default.disable_ipv6` above would keep it off new interfaces. */
 async function allowClientIpv6(run: Run): Promise<void> {
   const inClient = ['ip', 'netns', 'exec', namespaces.client] as const
-  await run([...inClient, 'sysctl', '-q', '-e', '-w', 'net.ipv6.conf.eth0.disable_ipv6=0', 'net.ipv6.conf.eth1.disable_ipv6=0'])
+  await run([
+    ...inClient,
+    'sysctl',
+    '-q',
+    '-e',
+    '-w',
+    'net.ipv6.conf.eth0.disable_ipv6=0',
+    'net.ipv6.conf.eth1.disable_ipv6=0',
+  ])
   await runBatch(run, {
     namespace: namespaces.client,
     lines: ['addr replace fd77::1/64 dev eth0 nodad', 'addr replace fd78::1/64 dev eth1 nodad'],
@@ -99,10 +114,7 @@ const bridges: ReadonlyArray<readonly [string, string]> = [
   [namespaces.replication, 'br0'],
   [namespaces.lan, 'br0'],
   [namespaces.lan, 'br1'],
-  ...labHosts.flatMap((host) => [
-    [namespaces.host(host), 'br0'] as const,
-    [namespaces.host(host), 'br1'] as const,
-  ]),
+  ...labHosts.flatMap((host) => [[namespaces.host(host), 'br0'] as const, [namespaces.host(host), 'br1'] as const]),
 ]
 
 const clientLines = [
@@ -136,9 +148,14 @@ export function hostLines(host: LabHost): string[] {
 function middleLines(): Map<string, string[]> {
   const lines = new Map<string, string[]>()
   const plug = (namespace: string, device: string, bridge: string): void => {
-    lines.set(namespace, [...(lines.get(namespace) ?? []), `link set ${device} master ${bridge}`, `link set ${device} up`])
+    lines.set(namespace, [
+      ...(lines.get(namespace) ?? []),
+      `link set ${device} master ${bridge}`,
+      `link set ${device} up`,
+    ])
   }
-  for (const {far, farBridge} of labHosts.flatMap(cablesOf)) if (farBridge !== undefined) plug(far.namespace, far.device, farBridge)
+  for (const {far, farBridge} of labHosts.flatMap(cablesOf))
+    if (farBridge !== undefined) plug(far.namespace, far.device, farBridge)
   plug(namespaces.lan, 'client0', 'br0')
   plug(namespaces.lan, 'client1', 'br1')
   plug(namespaces.management, 'outer', 'br0')

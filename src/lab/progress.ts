@@ -42,7 +42,11 @@ export function lineProgress(print: (line: string) => void, times: StepTime[] = 
   }
 }
 
-export const silentProgress: Progress = {step: (_title, body) => body(() => undefined), warn: () => undefined, note: () => undefined}
+export const silentProgress: Progress = {
+  step: (_title, body) => body(() => undefined),
+  warn: () => undefined,
+  note: () => undefined,
+}
 
 function secondsSince(start: number): number {
   return Math.round((performance.now() - start) / 100) / 10

@@ -14,8 +14,19 @@ export const recipe = {
   format: 3,
   suite: 'trixie',
   base: [
-    'ca-certificates', 'iproute2', 'openssh-server', 'openssh-client', 'nodejs', 'nftables', 'tcpdump', 'curl', 'procps',
-    'kmod', 'iputils-ping', 'netcat-openbsd', 'ethtool',
+    'ca-certificates',
+    'iproute2',
+    'openssh-server',
+    'openssh-client',
+    'nodejs',
+    'nftables',
+    'tcpdump',
+    'curl',
+    'procps',
+    'kmod',
+    'iputils-ping',
+    'netcat-openbsd',
+    'ethtool',
   ],
   backports: ['qemu-system-x86', 'qemu-utils'],
   packages: ['libvirt-daemon-system', 'libvirt-clients', 'libvirt-daemon-driver-qemu', 'libvirt-daemon-system-sysv'],
@@ -50,9 +61,12 @@ export function rootfsKey(): string {
  * @throws {ToolError} when debootstrap or apt fails
  * @throws {PreflightError} when the packages are older than the lab needs
  */
-export async function ensureRootfs(
-  context: {run: Run; paths: LabPaths; progress: Progress; mirror: () => Promise<Mirror>},
-): Promise<Rootfs> {
+export async function ensureRootfs(context: {
+  run: Run
+  paths: LabPaths
+  progress: Progress
+  mirror: () => Promise<Mirror>
+}): Promise<Rootfs> {
   const {run, paths, progress} = context
   const key = rootfsKey()
   const directory = join(paths.cache, `rootfs-${key}`)
@@ -93,7 +107,15 @@ export function versionsIn(status: string): RootfsVersions {
 }
 
 async function bootstrap(at: {run: Run; mirror: Mirror; building: string}): Promise<void> {
-  const argv = contained(['debootstrap', '--variant=minbase', ...keyring(), `--include=${recipe.base.join(',')}`, recipe.suite, at.building, at.mirror.uri])
+  const argv = contained([
+    'debootstrap',
+    '--variant=minbase',
+    ...keyring(),
+    `--include=${recipe.base.join(',')}`,
+    recipe.suite,
+    at.building,
+    at.mirror.uri,
+  ])
   const env = at.mirror.httpProxy === undefined ? {} : {http_proxy: at.mirror.httpProxy}
   await at.run(argv, {timeoutMs: buildMs, env})
 }
@@ -108,7 +130,10 @@ async function installPackages({run, mirror, building}: {run: Run; mirror: Mirro
   const apt = join(building, 'etc/apt')
   await writeFile(join(apt, 'sources.list.d/backports.list'), `deb ${mirror.uri} ${recipe.suite}-backports main\n`)
   await writeFile(join(apt, 'apt.conf.d/99colo-lab'), mirror.aptConf)
-  await writeFile(join(building, 'etc/dpkg/dpkg.cfg.d/colo-lab'), 'force-unsafe-io\npath-exclude=/usr/share/doc/*\npath-exclude=/usr/share/man/*\n')
+  await writeFile(
+    join(building, 'etc/dpkg/dpkg.cfg.d/colo-lab'),
+    'force-unsafe-io\npath-exclude=/usr/share/doc/*\npath-exclude=/usr/share/man/*\n',
+  )
   const policy = join(building, 'usr/sbin/policy-rc.d')
   await writeFile(policy, '#!/bin/sh\nexit 101\n', {mode: 0o755})
   const inside = (...argv: [string, ...string[]]): Promise<unknown> =>
@@ -122,10 +147,17 @@ async function installPackages({run, mirror, building}: {run: Run; mirror: Mirro
 }
 
 function requireQemu(version: string): void {
-  const [major = 0, minor = 0] = version.replace(/^\d+:/, '').split('.').map((part) => Number.parseInt(part, 10))
+  const [major = 0, minor = 0] = version
+    .replace(/^\d+:/, '')
+    .split('.')
+    .map((part) => Number.parseInt(part, 10))
   const [leastMajor, leastMinor] = recipe.leastQemu
   if (major > leastMajor || (major === leastMajor && minor >= leastMinor)) return
-  throw new PreflightError('lab-qemu', `the lab's QEMU is ${version}, but COLO under TCG needs ${leastMajor}.${leastMinor} or later`, {
-    hint: `use a mirror whose ${recipe.suite}-backports has it (COLO_LAB_MIRROR), and remove the cached root file system`,
-  })
+  throw new PreflightError(
+    'lab-qemu',
+    `the lab's QEMU is ${version}, but COLO under TCG needs ${leastMajor}.${leastMinor} or later`,
+    {
+      hint: `use a mirror whose ${recipe.suite}-backports has it (COLO_LAB_MIRROR), and remove the cached root file system`,
+    },
+  )
 }

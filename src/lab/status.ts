@@ -53,7 +53,8 @@ export async function labStatus(context: LabContext = systemLab()): Promise<LabS
 async function hostStatus(context: LabContext, name: LabHost, process: HostProcess | undefined): Promise<HostStatus> {
   const base = {name, address: managementAddress(name)}
   const init = process?.init
-  if (init === undefined || !(await isAlive(init))) return {...base, running: false, agent: 'silent', domains: [], cut: []}
+  if (init === undefined || !(await isAlive(init)))
+    return {...base, running: false, agent: 'silent', domains: [], cut: []}
   const root = `/proc/${init.pid}/root`
   const built = !existsSync(`${root}/run/colo-lab/agent.missing`)
   const listening = existsSync(`${root}/run/colo/agent.sock`)
@@ -68,7 +69,9 @@ async function hostStatus(context: LabContext, name: LabHost, process: HostProce
 
 async function domainsUnder(root: string): Promise<string[]> {
   const names = await readdir(`${root}/run/libvirt/qemu`).catch(() => [])
-  return names.filter((name) => name.endsWith('.pid') && name !== 'driver.pid').map((name) => name.slice(0, -'.pid'.length))
+  return names
+    .filter((name) => name.endsWith('.pid') && name !== 'driver.pid')
+    .map((name) => name.slice(0, -'.pid'.length))
 }
 
 interface LinkView {

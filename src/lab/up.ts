@@ -52,7 +52,7 @@ async function bringUp({run, paths}: LabContext, progress: Progress): Promise<La
   const mirror = once(() => findMirror(run))
   const rootfs = await ensureRootfs({run, paths, progress, mirror})
   const guest = await ensureGuest({run, paths, progress, rootfs, mirror})
-  const accelerator = await progress.step('accelerator: boot the guest with KVM', async (note) => {
+  const accelerator = await progress.step('accelerator', async (note) => {
     const answer = await probeAccelerator({run, paths, rootfs: rootfs.directory, guest: guest.directory})
     note(answer)
     return answer
@@ -99,9 +99,12 @@ async function claim(context: LabContext, {rootfs, guest, accelerator}: Parts): 
   }
   const foreign = (await listNamespaces(run)).filter((name) => allNamespaces.includes(name))
   if (foreign.length > 0) {
-    throw new ConflictError(`network namespaces with the lab's names exist that it did not make: ${foreign.join(', ')}`, {
-      hint: `if nothing uses them: ${foreign.map((name) => `ip netns del ${name}`).join('; ')}`,
-    })
+    throw new ConflictError(
+      `network namespaces with the lab's names exist that it did not make: ${foreign.join(', ')}`,
+      {
+        hint: `if nothing uses them: ${foreign.map((name) => `ip netns del ${name}`).join('; ')}`,
+      },
+    )
   }
   await rm(paths.data, {recursive: true, force: true})
   await writeState(paths, state)
@@ -144,7 +147,8 @@ async function writeKeys({run, paths}: LabContext): Promise<void> {
 
 async function writeTrust(paths: LabPaths): Promise<string> {
   const keys = new Map<LabHost, string>()
-  for (const host of labHosts) keys.set(host, await readFile(join(hostUpper(paths, host), 'etc/ssh/ssh_host_ed25519_key.pub'), 'utf8'))
+  for (const host of labHosts)
+    keys.set(host, await readFile(join(hostUpper(paths, host), 'etc/ssh/ssh_host_ed25519_key.pub'), 'utf8'))
   const text = knownHosts(keys)
   await writeFile(join(sshDir(paths), 'known_hosts'), text)
   return text
@@ -178,7 +182,9 @@ async function succeeds(promise: Promise<unknown>): Promise<boolean> {
 
 function requireRoot(): void {
   if (process.getuid?.() === 0) return
-  throw new PreflightError('lab-root', 'the lab needs root: it makes namespaces, mounts and interfaces', {hint: 'run it with sudo'})
+  throw new PreflightError('lab-root', 'the lab needs root: it makes namespaces, mounts and interfaces', {
+    hint: 'run it with sudo',
+  })
 }
 
 function once<R>(make: () => Promise<R>): () => Promise<R> {

@@ -1,0 +1,41 @@
+import * as assert from 'uvu/assert'
+import {execIn, faults} from '../../src/lab/index.js'
+import {colo, coloOk, createPair, disk, guestAnswers, removePair, statusOf} from '../support/lab.js'
+import {suite} from '../support/suite.js'
+
+const test = suite('commit after a promotion')
+
+test('QEMU killed while the promoted copy still merges its overlays: the next start has every acknowledged write', async (t) => {
+  t.defer(() => removePair('web1'))
+  await createPair({name: 'web1', model: 'virtio', nics: 1, disks: 1, interval: '30s'})
+  await guestAnswers()
+  const sectors = Array.from({length: 12}, (_, n) => 4000 + n * 300)
+  for (const sector of sectors) await disk.write(0, sector, `value${sector}`)
+
+  await faults.signalQemu('kill', {host: 'alpha', pair: 'web1'})
+  const failover = colo('pair', 'failover', 'web1', '--yes')
+  await recordSays('commit')
+  await faults.signalQemu('kill', {host: 'beta', pair: 'web1'})
+  await failover
+
+  const clean = await colo('disk', 'clean', 'web1')
+  assert.is(clean.exit, 5, 'overlays that hold acknowledged writes are not cleaned away')
+  assert.is((await statusOf('web1')).state, 'failed')
+  await coloOk('pair', 'start', 'web1')
+  await guestAnswers()
+  for (const sector of sectors)
+    assert.match(await disk.read(0, sector), new RegExp(`value${sector}`), `sector ${sector}`)
+  await coloOk('pair', 'resync', 'web1')
+}, 240_000)
+
+/** Watches the record of beta until it carries the mark. */
+async function recordSays(word: string): Promise<void> {
+  const until = performance.now() + 20_000
+  for (;;) {
+    const {stdout} = await execIn('beta', ['cat', '/var/lib/colo/pairs/web1/record.json'])
+    if ((JSON.parse(stdout) as {marks: {incomplete?: {why: string}}}).marks.incomplete?.why === word) return
+    if (performance.now() > until) throw new Error(`the record never said ${word}`)
+  }
+}
+
+test.run()
