@@ -102,6 +102,8 @@ function sessionOf(connection: Connection, greeting: QmpGreeting): QmpSession {
   }
 }
 
+const busyHint = 'QEMU serves one client per socket: another one may hold it, or QEMU hangs'
+
 function connectErrorOf(error: SocketError): QmpConnectError {
   const why = error.message.slice(error.path.length + 2)
   switch (error.failure) {
@@ -110,7 +112,7 @@ function connectErrorOf(error: SocketError): QmpConnectError {
     case 'denied':
       return new QmpConnectError(error.path, error.failure, why, {cause: error})
     case 'timed-out':
-      return new QmpConnectError(error.path, 'no-greeting', why, {cause: error})
+      return new QmpConnectError(error.path, 'no-greeting', why, {cause: error, hint: busyHint})
     default:
       return new QmpConnectError(error.path, 'other', why, {cause: error})
   }
@@ -120,7 +122,7 @@ function negotiationErrorOf(socket: string, cause: QmpError): QmpConnectError {
   if (cause instanceof QmpTimeoutError) {
     return new QmpConnectError(socket, 'no-greeting', `no greeting after ${Math.round(cause.waitedMs)} ms`, {
       cause,
-      hint: 'QEMU serves one client per socket; close the other one, or QEMU may hang',
+      hint: busyHint,
     })
   }
   if (cause instanceof QmpCommandError) return new QmpConnectError(socket, 'not-qmp', cause.desc, {cause})

@@ -33,7 +33,14 @@ export async function queryCommands(qmp: QmpExecutor, options?: CallOptions): Pr
   return (await call(qmp, {name: 'query-commands', returns: listOf(named)}, options)).map(({name}) => name)
 }
 
-/** Names of the object types of this build, such as `filter-rewriter`. @param parent only types that implement this one */
+/**
+ * Names of the object types of this build, such as `filter-rewriter`.
+ *
+ * QEMU loads all its modules to answer. When those on disk are of another build, as after an upgrade of the package
+ * under a running QEMU, 11.1.3 aborts: ask a throw-away QEMU, never one that runs a guest.
+ *
+ * @param parent only types that implement this one
+ */
 export async function qomListTypes(
   qmp: QmpExecutor,
   parent?: string,

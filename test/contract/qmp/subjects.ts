@@ -1,6 +1,7 @@
-import {mkdtempSync, readFileSync, rmSync} from 'node:fs'
+import {existsSync, mkdtempSync, readdirSync, readFileSync, rmSync} from 'node:fs'
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
+import {systemClock} from '../../../src/os/clock.js'
 import {run, type Argv} from '../../../src/os/process.js'
 import {replyFixture} from '../../fixtures/qmp/fixtures.js'
 import {FakeQmp, refusal, type Args, type FakeReply, type Handler} from '../../support/fake-qmp.js'
@@ -16,8 +17,28 @@ export interface Subject {
   kill(): void
 }
 
-/** Starts `qemu-system-x86_64 -M none`; a missing QEMU fails the test. @param prefix such as `chroot DIR` */
-export async function startQemu(t: T): Promise<Subject> {
+/** The QEMU of this machine; a missing one fails the test. */
+export const ownQemu: Argv = ['qemu-system-x86_64']
+
+/** Modules of another build make QEMU abort at qom-list-types, so its own are put in their place, for it alone. */
+const withOwnModules = 'mount --bind "$1/qemu" /usr/lib/x86_64-linux-gnu/qemu && shift && exec "$@"'
+
+/** The newer QEMU in the root file system of `colo lab`, run by its own loader; undefined before the first `colo lab up`. */
+export function labQemu(): Argv | undefined {
+  const cache = '/var/cache/colo-lab'
+  const roots = existsSync(cache) ? readdirSync(cache).filter((name) => name.startsWith('rootfs-')) : []
+  for (const root of roots.map((name) => join(cache, name))) {
+    const program = join(root, 'usr/bin/qemu-system-x86_64')
+    const libraries = join(root, 'usr/lib/x86_64-linux-gnu')
+    const loader = [join(root, 'lib64/ld-linux-x86-64.so.2'), '--library-path', `${libraries}:${libraries}/pulseaudio`]
+    if (!existsSync(program)) continue
+    return ['unshare', '--mount', 'sh', '-c', withOwnModules, 'sh', libraries, ...loader, program]
+  }
+  return undefined
+}
+
+/** Starts `-M none` of a QEMU. */
+export async function startQemu(t: T, program: Argv): Promise<Subject> {
   const directory = mkdtempSync(join(tmpdir(), 'qmp-contract-'))
   t.defer(() => {
     rmSync(directory, {recursive: true, force: true})
@@ -25,7 +46,7 @@ export async function startQemu(t: T): Promise<Subject> {
   const path = join(directory, 'qmp.sock')
   const pidFile = join(directory, 'pid')
   const machine = ['-M', 'none', '-nodefaults', '-display', 'none', '-qmp', `unix:${path},server=on,wait=off`]
-  const argv: Argv = ['qemu-system-x86_64', ...machine, '-daemonize', '-pidfile', pidFile]
+  const argv: Argv = [...program, ...machine, '-daemonize', '-pidfile', pidFile]
   await run(argv) // returns when the socket is there
   const pid = Number(readFileSync(pidFile, 'utf8'))
   const signal = (name: NodeJS.Signals): void => {
@@ -73,6 +94,12 @@ export async function startFake(t: T): Promise<Subject> {
   }
   const handlers: Record<string, Handler> = {...runState(fake), ...objects(), ...chardevs(), ...nbdServer()}
   for (const [command, handler] of Object.entries(handlers)) fake.on(command, handler)
+  fake.answer('blockdev-add', {})
+  fake.on('human-monitor-command', async (args) => {
+    const [, ms = '0'] = /"sleep (\d+)"/.exec(textOf(args, 'command-line')) ?? []
+    await systemClock.sleep(Number(ms))
+    return {return: ''}
+  })
   fake.on('quit', () => {
     setImmediate(() => {
       fake.emit('SHUTDOWN', {guest: false, reason: 'host-qmp-quit'})

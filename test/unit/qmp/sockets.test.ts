@@ -8,7 +8,7 @@ import {run} from '../../../src/os/process.js'
 import {suite, type T} from '../../support/suite.js'
 
 const test = suite('unix sockets')
-const timeoutMs = 1000
+const timeoutMs = 5000
 
 function directory(t: T): string {
   const path = mkdtempSync(join(tmpdir(), 'sockets-'))
