@@ -60,6 +60,7 @@ const network = [
     v.strictObject({kind: kind('chardev'), ensure: present, id: word, backend}),
     v.strictObject({kind: kind('chardev'), ensure: absent, id: word}),
   ]),
+  v.strictObject({kind: kind('chardev-await'), ids: v.array(word), timeoutMs}),
   v.variant('ensure', [
     v.strictObject({
       kind: kind('object'),

@@ -40,12 +40,13 @@ export class Locks {
     for (const wake of [...this.#waiters]) wake()
   }
 
-  releaseAll(by: LockOwner): void {
-    for (const [pair, lock] of [...this.#locks]) if (lock.by === by) this.release(pair, by)
-  }
-
   holder(pair: string): LockHolder | undefined {
     return this.#locks.get(pair)?.holder
+  }
+
+  /** pairs this connection holds */
+  heldBy(by: LockOwner): string[] {
+    return [...this.#locks].filter(([, lock]) => lock.by === by).map(([pair]) => pair)
   }
 
   /** the connection that holds it */

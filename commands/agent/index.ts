@@ -1,0 +1,47 @@
+import {Flags} from '@oclif/core'
+import {BaseCommand} from '../../src/cli/base-command.js'
+import {prose} from '../../src/cli/prose.js'
+
+/** The document printed when the agent has ended. */
+export interface AgentDocument {
+  readonly host: string
+  readonly endedBy: string
+}
+
+export default class AgentCommand extends BaseCommand {
+  static override summary = 'serve the pairs of this host: the resident process, normally started by systemd'
+  static override description =
+    prose(`Holds the monitor connections of the pairs on this host, keeps their records and locks, records events, runs the
+steps of operations and talks to the agent of the other host. Runs as root in the foreground until SIGTERM or SIGINT.
+
+Ending or restarting it never touches a guest. What it may have missed meanwhile is checked when it is back.`)
+  static override examples = ['<%= config.bin %> <%= command.id %>', 'systemctl restart colo-agent']
+  static override flags = {
+    socket: Flags.string({summary: 'UNIX socket to serve [default: /run/colo/agent.sock]', helpValue: 'PATH'}),
+    'state-dir': Flags.string({summary: 'durable records of the pairs [default: /var/lib/colo/pairs]', helpValue: 'DIR'}),
+    'run-dir': Flags.string({summary: 'monitor sockets of the pairs [default: /run/colo/pairs]', helpValue: 'DIR'}),
+    host: Flags.string({summary: 'name of this host in records [default: its host name]', helpValue: 'NAME'}),
+  }
+
+  async run(): Promise<AgentDocument> {
+    const {flags} = await this.parse(AgentCommand)
+    const ended = firstSignal()
+    const {serve} = await import('../../src/agent/serve.js')
+    const agent = await serve(
+      {socketPath: flags.socket, stateRoot: flags['state-dir'], runRoot: flags['run-dir'], host: flags.host},
+      (text) => process.stderr.write(`colo agent: ${text}\n`),
+    )
+    const {host, version} = agent.hello
+    if (!flags.quiet) this.log(`colo agent ${version} ready: host ${host}, pid ${process.pid}`)
+    const endedBy = await ended
+    await agent.close()
+    return {host, endedBy}
+  }
+}
+
+/** Settles at the first SIGTERM or SIGINT. */
+function firstSignal(): Promise<string> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal))
+  })
+}

@@ -1,0 +1,157 @@
+import {randomUUID} from 'node:crypto'
+import {dirname} from 'node:path'
+import type {HostFacts} from '../host/facts.js'
+import type {Clock} from '../os/clock.js'
+import type {BindDatagrams} from '../os/datagrams.js'
+import type {Files} from '../os/files.js'
+import type {Run} from '../os/process.js'
+import {listenUnix} from '../os/sockets.js'
+import type {PairRecord} from '../pair/record.js'
+import {BeaconService} from './beacon-service.js'
+import {serveClient} from './client.js'
+import type {ConnectQmp} from './keeper.js'
+import {Locks} from './locks.js'
+import type {Roots} from './member-layout.js'
+import {Members} from './members.js'
+import {AgentMethods} from './methods.js'
+import {protocolVersion, type Hello, type Params} from './protocol.js'
+import {StepRunner, type PerformAction} from './step-runner.js'
+import {TapFilters} from './tap-filters.js'
+import {TcpTable} from './tcp-table.js'
+
+/** What the agent is made of; tests replace what they need to. */
+export interface AgentOptions {
+  readonly host: string
+  readonly version: string
+  readonly socketPath: string
+  readonly roots: Roots
+  readonly files: Files
+  readonly clock: Clock
+  readonly run: Run
+  readonly connect: ConnectQmp
+  readonly bind: BindDatagrams
+  readonly perform: PerformAction
+  readonly facts: (
+    request: {readonly host: string} & Params<'host.facts'>,
+    records: readonly PairRecord[],
+  ) => Promise<HostFacts>
+  /** gets what goes wrong while nobody asks */
+  readonly problem: (text: string) => void
+}
+
+export interface Agent {
+  readonly hello: Hello
+  /** Stops serving; guests, and what is on the disk, stay as they are. */
+  close(): Promise<void>
+}
+
+const TICK_MS = 1000
+
+/**
+ * Starts the resident agent of this host. Settles when its socket answers; the pairs found on the disk are opened
+ * meanwhile, and calls about a pair wait for it.
+ *
+ * @throws {ConflictError} when another agent serves this socket
+ */
+export async function startAgent(options: AgentOptions): Promise<Agent> {
+  const {host, version, files, clock, run, roots, socketPath, problem} = options
+  const ending = new AbortController()
+  const hello: Hello = {
+    protocol: protocolVersion,
+    version,
+    host,
+    startedAtMs: clock.now(),
+    bootId: await bootId(files),
+  }
+  await makeRoots(files, roots, socketPath)
+
+  const members: Members = new Members({
+    host,
+    roots,
+    files,
+    clock,
+    connect: options.connect,
+    table: new TcpTable(files, clock),
+    nonce: randomUUID(),
+    announce: (member) => {
+      beacons.announce(member)
+    },
+    problem,
+  })
+  const beacons = new BeaconService({
+    speakers: () => members.opened,
+    find: (pair) => members.peek(pair),
+    bind: options.bind,
+    monotonic: () => clock.monotonic(),
+  })
+  const locks = new Locks(() => clock.now())
+  const filters = new TapFilters(run, clock)
+  const methods = new AgentMethods({
+    hello,
+    clock,
+    locks,
+    members,
+    observer: {
+      host,
+      agent: {version, startedAtMs: hello.startedAtMs},
+      clock,
+      files,
+      filters,
+      lock: (pair) => locks.holder(pair),
+    },
+    runner: new StepRunner({host, roots, files, clock, run, perform: options.perform}),
+    facts: (params) => options.facts({host, ...params}, members.records),
+    ending: ending.signal,
+  })
+
+  const ports = new Set<{destroy(): void}>()
+  const listener = await listenUnix({path: socketPath, mode: 0o600}, (port) => {
+    ports.add(port)
+    serveClient(
+      port,
+      (request, client) => methods.handle(request, client),
+      (client) => {
+        ports.delete(port)
+        methods.clientGone(client)
+      },
+    )
+  })
+  const opened = members.start().then(() => {
+    beacons.start()
+    if (members.records.length > 0) void filters.tables()
+  })
+  opened.catch((error: unknown) => {
+    problem((error as Error).message)
+  })
+  const ticker = setInterval(() => {
+    for (const member of members.opened) member.tick()
+  }, TICK_MS)
+
+  return {
+    hello,
+    close: async () => {
+      clearInterval(ticker)
+      listener.close()
+      ending.abort(new Error('the agent ends'))
+      beacons.close()
+      await members.close()
+      for (const port of ports) port.destroy()
+    },
+  }
+}
+
+/** Directories on the way are passable for QEMU's user, but not readable; what is secret in them is 0600. */
+async function makeRoots(files: Files, roots: Roots, socketPath: string): Promise<void> {
+  await files.makeDirectory(dirname(socketPath), 0o711)
+  await files.makeDirectory(roots.runRoot, 0o711)
+  await files.makeDirectory(dirname(roots.stateRoot), 0o711)
+  await files.makeDirectory(roots.stateRoot, 0o700)
+}
+
+/** Another one after each start of the host; containers share the kernel's, so the start of their init is part of it. */
+async function bootId(files: Files): Promise<string> {
+  const kernel = (await files.readText('/proc/sys/kernel/random/boot_id'))?.trim() ?? 'unknown'
+  const init = (await files.readText('/proc/1/stat')) ?? ''
+  const startTicks = init.slice(init.lastIndexOf(')') + 2).split(' ')[19] ?? '0'
+  return `${kernel}-${startTicks}`
+}

@@ -1,0 +1,99 @@
+import type {Clock} from '../os/clock.js'
+import type {DiskLayout} from '../pair/layout.js'
+import {blockdevDel, queryBlockGraph, type BlockGraph} from '../qmp/commands/block-nodes.js'
+import {queryColoStatus} from '../qmp/commands/colo.js'
+import {QmpCommandError} from '../qmp/errors.js'
+import type {QmpSession} from '../qmp/session.js'
+
+const POLL_MS = 200
+const SLOW_POLL_MS = 1000
+const SLOW_AFTER_MS = 60_000
+const LIMIT_MS = 2000
+
+export interface CommitFollowerOptions {
+  readonly clock: Clock
+  readonly qmp: (signal: AbortSignal) => Promise<QmpSession>
+  readonly disks: () => readonly DiskLayout[]
+  /** the overlays have left every chain and their nodes are gone */
+  readonly onDone: () => Promise<void>
+  readonly onProblem: (text: string) => void
+}
+
+/**
+ * Follows the commit that QEMU runs after a promotion and shows nowhere: it is over when the active and hidden nodes
+ * have left the chain. If QEMU dies first, nothing is reported and the mark stays.
+ */
+export class CommitFollower {
+  readonly #options: CommitFollowerOptions
+  #running: AbortController | undefined
+
+  constructor(options: CommitFollowerOptions) {
+    this.#options = options
+  }
+
+  /** Starts unless it runs. */
+  start(): void {
+    if (this.#running !== undefined) return
+    const stop = new AbortController()
+    this.#running = stop
+    void this.#follow(stop.signal)
+      .catch((error: unknown) => {
+        if (!stop.signal.aborted) this.#options.onProblem(`following the commit: ${(error as Error).message}`)
+      })
+      .finally(() => {
+        if (this.#running === stop) this.#running = undefined
+      })
+  }
+
+  stop(): void {
+    this.#running?.abort(new Error('stopped'))
+    this.#running = undefined
+  }
+
+  async #follow(signal: AbortSignal): Promise<void> {
+    const {clock, onDone} = this.#options
+    const beganMs = clock.monotonic()
+    while (!(await this.#step(signal))) {
+      await clock.sleep(clock.monotonic() - beganMs > SLOW_AFTER_MS ? SLOW_POLL_MS : POLL_MS, signal)
+    }
+    await onDone()
+  }
+
+  /** @returns whether all is done */
+  async #step(signal: AbortSignal): Promise<boolean> {
+    const qmp = await this.#options.qmp(signal)
+    const limit = {timeoutMs: LIMIT_MS, signal}
+    if ((await queryColoStatus(qmp, limit)).mode !== 'none') return false // the promotion is still to come
+    let graph = await queryBlockGraph(qmp, limit)
+    let left = this.#left(graph)
+    for (const node of left) {
+      if (inUse(graph, node)) continue
+      try {
+        await blockdevDel(qmp, node, limit)
+        graph = await queryBlockGraph(qmp, limit)
+      } catch (error) {
+        if (!(error instanceof QmpCommandError)) throw error // refused: somebody uses it still
+      }
+    }
+    left = this.#left(graph)
+    return left.length === 0 && this.#options.disks().every((disk) => hasNode(graph, disk.quorum))
+  }
+
+  /** overlay nodes that still exist, uppermost first */
+  #left(graph: BlockGraph): string[] {
+    return this.#options
+      .disks()
+      .flatMap((disk) => [disk.active, disk.activeFile, disk.hidden, disk.hiddenFile])
+      .filter((node) => hasNode(graph, node))
+  }
+}
+
+function hasNode(graph: BlockGraph, name: string): boolean {
+  return graph.nodes.some((node) => node.name === name)
+}
+
+/** Something above it uses it; what the monitor holds is no edge. */
+function inUse(graph: BlockGraph, name: string): boolean {
+  const ids = graph.nodes.filter((node) => node.name === name).map(({id}) => id)
+  return graph.edges.some(({child}) => ids.includes(child))
+}

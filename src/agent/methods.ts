@@ -1,0 +1,173 @@
+import {ColoError, ConflictError} from '../errors.js'
+import {exitCodes} from '../exit-codes.js'
+import type {Clock} from '../os/clock.js'
+import type {HostFacts} from '../host/facts.js'
+import type {Client} from './client.js'
+import type {Locks} from './locks.js'
+import type {Members} from './members.js'
+import {observeMember, type ObserverDeps} from './observe.js'
+import type {Hello, Method, Params, RecordedEvent, Request, Result} from './protocol.js'
+import type {StepRunner} from './step-runner.js'
+
+export interface MethodDeps {
+  readonly hello: Hello
+  readonly clock: Clock
+  readonly locks: Locks
+  readonly members: Members
+  readonly observer: ObserverDeps
+  readonly runner: StepRunner
+  readonly facts: (params: Params<'host.facts'>) => Promise<HostFacts>
+  /** aborted when the agent ends */
+  readonly ending: AbortSignal
+}
+
+/** A lock whose command is gone, but whose last step is being ended, is waited for so long. */
+const ORPHAN_MS = 5000
+
+type Handler<M extends Method> = (params: Params<M>, call: {client: Client; id: number}) => Promise<Result<M>>
+
+/** Answers the calls of protocol.ts. */
+export class AgentMethods {
+  readonly #deps: MethodDeps
+  /** pairs whose steps run, with the connection that asked */
+  readonly #busy = new Map<string, Client>()
+
+  constructor(deps: MethodDeps) {
+    this.#deps = deps
+  }
+
+  handle(request: Request, client: Client): Promise<unknown> {
+    const handler = this.#handlers[request.method] as Handler<Method>
+    return handler(request.params, {client, id: request.id})
+  }
+
+  /** A connection ended: its locks end, except those whose steps still run. */
+  clientGone(client: Client): void {
+    for (const pair of this.#deps.locks.heldBy(client)) {
+      if (this.#busy.get(pair) !== client) this.#deps.locks.release(pair, client)
+    }
+  }
+
+  readonly #handlers: {readonly [M in Method]: Handler<M>} = {
+    hello: () => Promise.resolve(this.#deps.hello),
+    'pairs.list': async () => ({pairs: await this.#deps.members.names()}),
+    'pairs.observe': ({pair}) => this.#observe(pair),
+    'host.facts': (params) => this.#deps.facts(params),
+    'lock.acquire': (params, {client}) => this.#acquire(params, client),
+    'lock.release': ({pair}, {client}) => {
+      this.#deps.locks.release(pair, client)
+      return Promise.resolve({})
+    },
+    'intent.write': async ({pair, plan, owner}, {client}) => {
+      this.#deps.locks.require(pair, client, 'writing an intent')
+      if (plan.pair !== pair) throw new ConflictError(`a plan for ${plan.pair} is no intent of ${pair}`)
+      const member = await this.#deps.members.open(pair)
+      await member.intents.write(plan, owner, this.#deps.clock.now())
+      return {}
+    },
+    'intent.read': async ({pair}) => {
+      const intent = await (await this.#deps.members.open(pair)).intents.read()
+      return {plan: intent?.plan, done: intent?.done ?? [], committed: intent?.committed ?? false}
+    },
+    'intent.clear': async ({pair}, {client}) => {
+      this.#deps.locks.require(pair, client, 'clearing an intent')
+      const member = await this.#deps.members.open(pair)
+      await member.intents.clear()
+      await this.#deps.members.forgetIfEmpty(pair)
+      return {}
+    },
+    'steps.run': (params, call) =>
+      this.#exclusive(params, call, async (job) => ({done: await this.#deps.runner.run(job)})),
+    'steps.undo': (params, call) =>
+      this.#exclusive(params, call, async (job) => ({failures: await this.#deps.runner.undo(job)})),
+    'generation.learn': async ({pair, generation, alone}) => {
+      const member = await this.#deps.members.find(pair)
+      return member === undefined ? {fenced: false} : member.learn({generation, alone})
+    },
+    'events.read': (params, {client, id}) => this.#readEvents(params, client, id),
+  }
+
+  /** Members are asked side by side. When all are asked, one with a broken record is left out; asked by name it is an error. */
+  async #observe(pair: string | undefined): Promise<Result<'pairs.observe'>> {
+    const {members, observer} = this.#deps
+    if (pair !== undefined) {
+      const member = (await members.find(pair)) ?? (await members.stranger(pair))
+      return {members: [await observeMember(member, observer)]}
+    }
+    const names = await members.names()
+    const seen = await Promise.allSettled(names.map(async (name) => observeMember(await members.open(name), observer)))
+    return {members: seen.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))}
+  }
+
+  async #acquire({pair, owner, purpose}: Params<'lock.acquire'>, client: Client): Promise<Result<'lock.acquire'>> {
+    const {locks, clock, ending} = this.#deps
+    const endMs = clock.monotonic() + ORPHAN_MS
+    const isOrphan = (): boolean => (locks.ownerOf(pair) as Client | undefined)?.gone.aborted === true
+    while (isOrphan() && clock.monotonic() < endMs) {
+      const stop = new AbortController()
+      const signal = AbortSignal.any([stop.signal, ending])
+      await Promise.race([locks.released(), clock.sleep(endMs - clock.monotonic(), signal).catch(() => undefined)])
+      stop.abort()
+    }
+    client.gone.throwIfAborted()
+    return locks.acquire(pair, client, {owner, purpose})
+  }
+
+  async #exclusive<R>(
+    {pair, steps}: Params<'steps.run'>,
+    {client, id}: {client: Client; id: number},
+    body: (job: Parameters<StepRunner['run']>[0]) => Promise<R>,
+  ): Promise<R> {
+    const {locks, members, observer, ending} = this.#deps
+    locks.require(pair, client, 'running steps')
+    if (this.#busy.has(pair)) throw new ConflictError(`steps of ${pair} are running already`)
+    this.#busy.set(pair, client)
+    try {
+      const member = await members.open(pair)
+      const onProgress = (progress: Parameters<Client['progress']>[1]): void => {
+        client.progress(id, progress)
+      }
+      return await body({member, steps, gone: client.gone, ending, onProgress})
+    } finally {
+      this.#busy.delete(pair)
+      members.stepsRan(pair)
+      observer.filters.invalidate()
+      if (client.gone.aborted) locks.release(pair, client)
+    }
+  }
+
+  /** With `follow` the reply never comes: the events so far, then each as it happens, until the connection ends. */
+  async #readEvents({pair, sinceSeq = 0, follow}: Params<'events.read'>, client: Client, id: number) {
+    const member = await this.#deps.members.find(pair)
+    if (member === undefined) throw new ColoError('not-found', exitCodes.notFound, `no pair ${pair} on this host`)
+    if (follow !== true) return {events: await member.events.read(sinceSeq)}
+    let last = sinceSeq
+    let early: RecordedEvent[] | undefined = []
+    const send = (event: RecordedEvent): void => {
+      if (event.seq <= last) return
+      last = event.seq
+      client.event(id, event)
+    }
+    const stop = member.events.follow((event) => {
+      if (early === undefined) send(event)
+      else early.push(event)
+    })
+    try {
+      for (const event of await member.events.read(sinceSeq)) send(event)
+      for (const event of early) send(event)
+      early = undefined
+      await ended(client.gone, this.#deps.ending)
+      return {events: []}
+    } finally {
+      stop()
+    }
+  }
+}
+
+function ended(...signals: AbortSignal[]): Promise<void> {
+  const signal = AbortSignal.any(signals)
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), {once: true})
+  })
+}

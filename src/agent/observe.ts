@@ -1,0 +1,113 @@
+import type {Clock} from '../os/clock.js'
+import type {Files} from '../os/files.js'
+import type {LockHolder, MemberObservation, NicObservation} from '../pair/observation.js'
+import type {NicLayout} from '../pair/layout.js'
+import {QmpClosedError} from '../qmp/errors.js'
+import {observationOf} from './checkpoint-counter.js'
+import {summaryOf} from './intent-store.js'
+import type {Member} from './member.js'
+import {viewVm, type VmView} from './observe-vm.js'
+import {readBridge, readTap} from './tap.js'
+import type {TapFilters} from './tap-filters.js'
+
+/** How long all questions to one QEMU may take together. A hung one delays nobody else. */
+const VM_LIMIT_MS = 1000
+
+export interface ObserverDeps {
+  readonly host: string
+  readonly agent: MemberObservation['agent']
+  readonly clock: Clock
+  readonly files: Files
+  readonly filters: TapFilters
+  readonly lock: (pair: string) => LockHolder | undefined
+}
+
+/**
+ * What this agent sees of its member of a pair, now.
+ *
+ * @throws what makes its record unreadable: a broken record is not an absent one
+ */
+export async function observeMember(member: Member, deps: ObserverDeps): Promise<MemberObservation> {
+  const record = await member.records.read()
+  const [{qmp, view}, nbd, filters] = await Promise.all([
+    askVm(member),
+    member.watch.state(),
+    record === undefined ? new Set<string>() : deps.filters.tables(),
+  ])
+  const {layout} = member
+  const {active, latched, blindSince} = member.protection.now
+  const nics = await Promise.all(layout.nics.map((nic) => observeNic(nic, {files: deps.files, filters, view})))
+  const replicates = view?.disks.some(({children}) => children.length > 1) === true || (view?.exports.length ?? 0) > 0
+  return {
+    host: deps.host,
+    atMs: deps.clock.now(),
+    agent: deps.agent,
+    record,
+    lock: deps.lock(member.pair),
+    intent: summaryOf(member.intents.current),
+    domain: await domainState(member, view),
+    qmp,
+    vm: view?.vm,
+    nics,
+    disks: layout.disks.map((disk, index) => {
+      const seen = view?.disks[index] ?? {quorum: false, children: [], overlays: false}
+      const exported = view?.exports.includes(disk.exportId) === true
+      return {index, ...seen, replication: active || replicates ? nbd.nbd : 'none', exported}
+    }),
+    checkpoints: observationOf(member.checkpoints, deps.clock.now()),
+    latched: active ? latched : [],
+    blindSince: active ? blindSince : undefined,
+    peer: member.peer,
+    jobs: view?.jobs ?? [],
+  }
+}
+
+async function askVm(member: Member): Promise<{qmp: MemberObservation['qmp']; view: VmView | undefined}> {
+  const session = member.keeper.session
+  if (session === undefined || member.keeper.status !== 'connected') return {qmp: member.keeper.status, view: undefined}
+  try {
+    const view = await viewVm(session, {layout: member.layout, limitMs: VM_LIMIT_MS, cache: member.vnetHdr})
+    return {qmp: 'connected', view}
+  } catch (error) {
+    if (error instanceof QmpClosedError) return {qmp: member.keeper.status, view: undefined}
+    return {qmp: 'hung', view: undefined}
+  }
+}
+
+async function observeNic(
+  nic: NicLayout,
+  {files, filters, view}: {files: Files; filters: ReadonlySet<string>; view: VmView | undefined},
+): Promise<NicObservation> {
+  const [tapState, bridge] = await Promise.all([readTap(files, nic.tap), readBridge(files, nic.tap)])
+  return {
+    index: nic.index,
+    tap: nic.tap,
+    tapState,
+    bridge,
+    tapFilter: filters.has(nic.tapTable),
+    objects: Object.values(nic.objects).flatMap((id) => view?.objects.get(id) ?? []),
+    chardevs: Object.values(nic.chardevs).flatMap((id) => view?.chardevs.get(id) ?? []),
+  }
+}
+
+/** As libvirt would say it, without asking a libvirtd that may be busy. */
+async function domainState(member: Member, view: VmView | undefined): Promise<MemberObservation['domain']> {
+  const status = view?.vm.status
+  if (status === undefined) return member.keeper.status !== 'absent' || (await member.process.alive()) ? 'running' : 'absent'
+  switch (status) {
+    case 'running':
+    case 'colo':
+    case 'finish-migrate':
+    case 'restore-vm':
+      return 'running'
+    case 'paused':
+    case 'prelaunch':
+    case 'inmigrate':
+    case 'postmigrate':
+    case 'suspended':
+    case 'save-vm':
+      return 'paused'
+    default:
+      return 'other'
+  }
+}

@@ -1,0 +1,57 @@
+import {readFile} from 'node:fs/promises'
+import {hostname} from 'node:os'
+import {systemClock} from '../os/clock.js'
+import {bindDatagrams} from '../os/datagrams.js'
+import {nodeFiles} from '../os/files-node.js'
+import {run} from '../os/process.js'
+import {connectQmp} from '../qmp/session.js'
+import {startAgent, type Agent, type AgentOptions} from './agent.js'
+import {defaultRoots} from './member-layout.js'
+import {agentSocketPath} from './protocol.js'
+
+/** What `colo agent` may be told; the rest is the host's. */
+export interface ServeOptions {
+  readonly socketPath?: string | undefined
+  readonly stateRoot?: string | undefined
+  readonly runRoot?: string | undefined
+  readonly host?: string | undefined
+}
+
+/** Starts the agent with the real system below it. Modules that only some calls need are loaded by those. */
+export async function serve(options: ServeOptions, problem: (text: string) => void): Promise<Agent> {
+  const agentOptions: AgentOptions = {
+    host: options.host ?? hostname(),
+    version: await ownVersion(),
+    socketPath: options.socketPath ?? agentSocketPath,
+    roots: {
+      stateRoot: options.stateRoot ?? defaultRoots.stateRoot,
+      runRoot: options.runRoot ?? defaultRoots.runRoot,
+    },
+    files: nodeFiles,
+    clock: systemClock,
+    run,
+    connect: connectQmp,
+    bind: bindDatagrams,
+    perform: async (action, context) => {
+      const {performAction} = await import('./actions/index.js')
+      return performAction(action, context)
+    },
+    facts: async (request, records) => {
+      const {collectHostFacts} = await import('../host/collect-facts.js')
+      return collectHostFacts(request, {run, files: nodeFiles, clock: systemClock, records})
+    },
+    problem,
+  }
+  const agent = await startAgent(agentOptions)
+  if (process.env['NOTIFY_SOCKET'] !== undefined) await run(['systemd-notify', '--ready']).catch(() => undefined)
+  return agent
+}
+
+/** Of package.json, from the sources as well as from dist/. */
+async function ownVersion(): Promise<string> {
+  for (const up of ['../..', '../../..']) {
+    const text = await readFile(new URL(`${up}/package.json`, import.meta.url), 'utf8').catch(() => undefined)
+    if (text !== undefined) return (JSON.parse(text) as {version: string}).version
+  }
+  return 'unknown'
+}
