@@ -16,7 +16,11 @@ export interface DomainFacts {
   readonly qemuArgs: readonly string[]
   /** paths of the extra QMP sockets among them: events and commands first, then yank */
   readonly qmpSockets: readonly string[]
-  readonly interfaces: ReadonlyArray<{readonly mac: string; readonly tap: string | undefined; readonly bridge: string | undefined}>
+  readonly interfaces: ReadonlyArray<{
+    readonly mac: string
+    readonly tap: string | undefined
+    readonly bridge: string | undefined
+  }>
 }
 
 /**
@@ -32,7 +36,9 @@ export function readDomain(xml: string, source = 'virsh dumpxml'): DomainFacts {
     return textOf(found)
   }
   const type = child(domain, 'os', 'type')
-  const qemuArgs = children(child(domain, 'qemu:commandline') ?? domain, 'qemu:arg').map((arg) => attribute(arg, 'value') ?? '')
+  const qemuArgs = children(child(domain, 'qemu:commandline') ?? domain, 'qemu:arg').map(
+    (arg) => attribute(arg, 'value') ?? '',
+  )
   return {
     name: required('name'),
     uuid: required('uuid'),

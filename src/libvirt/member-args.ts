@@ -35,7 +35,10 @@ export interface MemberCapabilities {
 export function memberArgs(input: MemberInput): string[] {
   const {layout, role} = input
   return [
-    ...[layout.agentSocket, layout.yankSocket].flatMap((path) => ['-qmp', `unix:${escapeOption(path)},server=on,wait=off`]),
+    ...[layout.agentSocket, layout.yankSocket].flatMap((path) => [
+      '-qmp',
+      `unix:${escapeOption(path)},server=on,wait=off`,
+    ]),
     ...layout.disks.flatMap((disk, index) => [
       ...(role === 'primary' ? primaryNodes(input, disk) : secondaryNodes(input, disk)),
       ...json('-device', deviceOf(input, disk, index)),
@@ -112,7 +115,12 @@ function deviceOf(input: MemberInput, disk: DiskLayout, index: number): object {
   }
   const {address} = disk
   if ('slot' in address) {
-    return {driver: 'virtio-blk-pci', ...shared, bus: isQ35(input.record.machine) ? 'pcie.0' : 'pci.0', addr: hex(address.slot)}
+    return {
+      driver: 'virtio-blk-pci',
+      ...shared,
+      bus: isQ35(input.record.machine) ? 'pcie.0' : 'pci.0',
+      addr: hex(address.slot),
+    }
   }
   // i440fx: two buses of two; q35: AHCI, six buses of one
   const place = isQ35(input.record.machine)

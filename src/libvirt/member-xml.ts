@@ -2,7 +2,18 @@ import {UsageError} from '../errors.js'
 import type {NicLayout} from '../pair/layout.js'
 import {onHost, type PairSpec} from '../pair/spec.js'
 import {hex, isQ35, memberArgs, missing, type MemberInput} from './member-args.js'
-import {append, attribute, child, children, edit, element, remove, set, setAttribute, type XmlElement} from './xml-tree.js'
+import {
+  append,
+  attribute,
+  child,
+  children,
+  edit,
+  element,
+  remove,
+  set,
+  setAttribute,
+  type XmlElement,
+} from './xml-tree.js'
 import {buildXml, parseXml} from './xml.js'
 
 export const qemuNamespace = 'http://libvirt.org/schemas/domain/qemu/1.0'
@@ -45,9 +56,7 @@ export function buildMemberXml(input: MemberXmlInput): string {
     (domain) => set(domain, element('vcpu', {placement: 'static'}, [String(spec.vm.vcpus)])),
     (domain) => edit(domain, 'os', (os) => withBoot(os, spec.vm, record.machine)),
     (domain) => set(domain, cpuOf(spec.vm.cpu)),
-    (domain) => set(domain, element('on_poweroff', {}, ['destroy'])),
-    (domain) => set(domain, element('on_reboot', {}, [spec.vm.onReboot === 'restart' ? 'restart' : 'destroy'])),
-    (domain) => set(domain, element('on_crash', {}, ['destroy'])),
+    (domain) => withLifecycle(domain, spec.vm),
     (domain) => edit(domain, 'devices', (devices) => withDevices(devices, input)),
     (domain) => edit(domain, 'qemu:commandline', (line) => append(line, ...args)),
   ]
@@ -64,7 +73,9 @@ function readSkeleton({template, templateSource = 'domain template'}: MemberXmlI
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message : String(error), {cause: error})
   }
-  const refused = children(child(domain, 'devices') ?? element('devices')).find((device) => refusedDevices.includes(device.name))
+  const refused = children(child(domain, 'devices') ?? element('devices')).find((device) =>
+    refusedDevices.includes(device.name),
+  )
   if (refused !== undefined) {
     throw new UsageError(`${templateSource}: <${refused.name}> cannot be part of a pair's template`, {
       hint: 'disks and NICs come from the pair file; devices of one host or with a display cannot be run twice',
@@ -84,7 +95,11 @@ function kibibytes(name: string, bytes: number): XmlElement {
 
 function withBoot(os: XmlElement, vm: PairSpec['vm'], machine: string): XmlElement {
   const typed = edit(os, 'type', (type) =>
-    setAttribute(setAttribute(type.children.length > 0 ? type : append(type, {kind: 'text', text: 'hvm'}), 'arch', 'x86_64'), 'machine', machine),
+    setAttribute(
+      setAttribute(type.children.length > 0 ? type : append(type, {kind: 'text', text: 'hvm'}), 'arch', 'x86_64'),
+      'machine',
+      machine,
+    ),
   )
   if (vm.kernel === undefined) return typed
   const parts = [
@@ -92,7 +107,30 @@ function withBoot(os: XmlElement, vm: PairSpec['vm'], machine: string): XmlEleme
     ...(vm.kernel.initrd === undefined ? [] : [element('initrd', {}, [vm.kernel.initrd])]),
     element('cmdline', {}, [vm.kernel.cmdline]),
   ]
-  return append(remove(typed, ({name}) => ['kernel', 'initrd', 'cmdline', 'boot'].includes(name)), ...parts)
+  return append(
+    remove(typed, ({name}) => ['kernel', 'initrd', 'cmdline', 'boot'].includes(name)),
+    ...parts,
+  )
+}
+
+/**
+ * What libvirt does when the guest ends. `restart` after a power-off is a reset of both sides by their own libvirt, which COLO
+ * survives; with `destroy` both QEMU processes are gone within milliseconds of their SHUTDOWN event, and the agents' records decide what
+ * comes next. libvirt's QEMU driver has nothing that keeps the process (`preserve` is refused).
+ *
+ * @throws {UsageError} for the one combination libvirt refuses
+ */
+function withLifecycle(domain: XmlElement, {onPoweroff, onReboot}: PairSpec['vm']): XmlElement {
+  if (onPoweroff === 'restart' && onReboot === 'stop') {
+    throw new UsageError('vm: onPoweroff restart with onReboot stop is not possible under libvirt', {
+      hint: 'choose onReboot: restart, or onPoweroff: stop',
+    })
+  }
+  const actions = {on_poweroff: onPoweroff, on_reboot: onReboot, on_crash: 'stop'} as const
+  return Object.entries(actions).reduce(
+    (changed, [name, action]) => set(changed, element(name, {}, [action === 'restart' ? 'restart' : 'destroy'])),
+    domain,
+  )
 }
 
 /** `check='none'`: what the guest gets is decided by QEMU on both hosts alike; libvirt must not add or drop features. */
@@ -107,7 +145,9 @@ function cpuOf(model: string): XmlElement {
     case 'host-model':
       return element('cpu', {mode: 'host-model', check: 'none'})
     default:
-      return element('cpu', {mode: 'custom', match: 'exact', check: 'none'}, [element('model', {fallback: 'forbid'}, [model])])
+      return element('cpu', {mode: 'custom', match: 'exact', check: 'none'}, [
+        element('model', {fallback: 'forbid'}, [model]),
+      ])
   }
 }
 
@@ -117,7 +157,9 @@ function withDevices(devices: XmlElement, input: MemberXmlInput): XmlElement {
     ...devices,
     children: devices.children.map((device) =>
       device.kind === 'element' && device.name === 'serial' && attribute(device, 'type') === 'file'
-        ? edit(device, 'source', (source) => (attribute(source, 'path') === undefined ? setAttribute(source, 'path', serialLog) : source))
+        ? edit(device, 'source', (source) =>
+            attribute(source, 'path') === undefined ? setAttribute(source, 'path', serialLog) : source,
+          )
         : device,
     ),
   }

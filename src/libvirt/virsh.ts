@@ -35,13 +35,17 @@ export interface DomainState {
  */
 export function parseDomstate(stdout: string): DomainState {
   const found = /^([a-z][a-z ]*?)(?: \(([^()]*)\))?$/.exec(stdout.trim())
-  if (found?.[1] === undefined) throw new DecodeError({source: 'virsh domstate', path: 'state', expected: 'STATE (REASON)'})
+  if (found?.[1] === undefined)
+    throw new DecodeError({source: 'virsh domstate', path: 'state', expected: 'STATE (REASON)'})
   return {state: found[1], reason: found[2]}
 }
 
 /** Reads `list --name`: one name per line, an empty line at the end. */
 export function parseList(stdout: string): string[] {
-  return stdout.split('\n').map((line) => line.trim()).filter((line) => line !== '')
+  return stdout
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '')
 }
 
 /** Versions by `version --daemon`: of libvirt's daemon and of the QEMU it starts, as in `11.3.0`. */
@@ -54,7 +58,8 @@ export interface VirshVersion {
 export function parseVersion(stdout: string): VirshVersion {
   const field = (pattern: RegExp, path: string): string => {
     const found = pattern.exec(stdout)?.[1]
-    if (found === undefined) throw new DecodeError({source: 'virsh version', path, expected: 'a line with a version number'})
+    if (found === undefined)
+      throw new DecodeError({source: 'virsh version', path, expected: 'a line with a version number'})
     return found
   }
   return {

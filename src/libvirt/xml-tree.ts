@@ -8,9 +8,7 @@ export interface XmlElement {
 }
 
 export type XmlNode =
-  | XmlElement
-  | {readonly kind: 'text'; readonly text: string}
-  | {readonly kind: 'comment'; readonly text: string}
+  XmlElement | {readonly kind: 'text'; readonly text: string} | {readonly kind: 'comment'; readonly text: string}
 
 /** A new element; a string child becomes its text. */
 export function element(

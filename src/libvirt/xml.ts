@@ -1,4 +1,4 @@
-import {XMLParser} from 'fast-xml-parser'
+import {XMLParser, XMLValidator} from 'fast-xml-parser'
 
 import {DecodeError} from '../errors.js'
 import {element, type XmlElement, type XmlNode} from './xml-tree.js'
@@ -36,15 +36,21 @@ export function parseXml(text: string, {source, root}: {source: string; root: st
     new DecodeError({source, path, expected}, {cause})
   if (/<!DOCTYPE/i.test(text)) throw refuse('document', 'XML without a DOCTYPE')
   if (!isXmlText(text)) throw refuse('document', 'XML text: it holds a control character')
+  // its successor is a package of its own, which cannot be pinned together with the parser
+  // eslint-disable-next-line @typescript-eslint/no-deprecated
+  const valid = XMLValidator.validate(text)
+  if (valid !== true) throw refuse('document', `well-formed XML: line ${valid.err.line}: ${valid.err.msg}`)
   let nodes: XmlNode[]
   try {
-    nodes = nodesOf(parser.parse(text, true))
+    // the parser drops text after the last tag; with empty CDATA behind it we get to see it
+    nodes = nodesOf(parser.parse(`${text}<![CDATA[]]>`))
   } catch (error) {
     throw refuse('document', `well-formed XML: ${error instanceof Error ? error.message : String(error)}`, error)
   }
   const roots = nodes.filter((node) => node.kind === 'element')
   const [first] = roots
-  if (first === undefined || roots.length > 1 || first.name !== root) {
+  const outside = nodes.some((node) => node.kind === 'text' && node.text.trim() !== '')
+  if (first === undefined || roots.length > 1 || first.name !== root || outside) {
     throw refuse('document', `one <${root}> element`)
   }
   return first
@@ -73,7 +79,9 @@ function write(node: XmlNode, indent: string): string {
 }
 
 function writeElement(node: XmlElement, indent: string): string {
-  const attributes = Object.entries(node.attributes).map(([name, value]) => ` ${checkedName(name)}='${escapeAttribute(value)}'`)
+  const attributes = Object.entries(node.attributes).map(
+    ([name, value]) => ` ${checkedName(name)}='${escapeAttribute(value)}'`,
+  )
   const open = `${checkedName(node.name)}${attributes.join('')}`
   const inner = node.children.filter((part) => part.kind !== 'text' || part.text !== '')
   if (inner.length === 0) return `<${open}/>`
@@ -102,7 +110,11 @@ function isXmlText(text: string): boolean {
 }
 
 function escapeText(text: string): string {
-  return checked(text).replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('\r', '&#13;')
+  return checked(text)
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('\r', '&#13;')
 }
 
 /** Blanks but the space are written as references: a reader turns them into spaces otherwise. */
@@ -117,7 +129,9 @@ function decodeEntities(raw: string): string {
     const number = /^#(?:x([0-9a-fA-F]{1,6})|(\d{1,7}))$/.exec(name)
     const decoded =
       number === null
-        ? Object.hasOwn(named, name) ? named[name] : undefined
+        ? Object.hasOwn(named, name)
+          ? named[name]
+          : undefined
         : codePoint(number[1] === undefined ? Number(number[2]) : parseInt(number[1], 16))
     if (decoded === undefined || !whole.endsWith(';')) throw new Error(`unknown entity ${whole.slice(0, 20)}`)
     return decoded
@@ -150,14 +164,19 @@ function nodeOf(item: Readonly<Record<string, unknown>>): XmlNode {
   const attributes = Object.entries((item[':@'] ?? {}) as Readonly<Record<string, unknown>>)
   return element(
     name,
-    Object.fromEntries(attributes.map(([key, raw]) => [key.slice(2), decodeEntities(String(raw).replace(/\r\n|[\t\n\r]/g, ' '))])),
+    Object.fromEntries(
+      attributes.map(([key, raw]) => [key.slice(2), decodeEntities(String(raw).replace(/\r\n|[\t\n\r]/g, ' '))]),
+    ),
     nodesOf(value),
   )
 }
 
 function rawText(value: unknown): string {
   if (!Array.isArray(value)) return ''
-  return (value as ReadonlyArray<Readonly<Record<string, unknown>>>).map((part) => String(part['#text'] ?? '')).join('')
+  return (value as ReadonlyArray<Readonly<Record<string, unknown>>>)
+    .map((part) => part['#text'])
+    .filter((part) => typeof part === 'string')
+    .join('')
 }
 
 /** XML 1.0, section 2.11. */
@@ -169,7 +188,8 @@ function joinText(nodes: readonly XmlNode[]): XmlNode[] {
   const joined: XmlNode[] = []
   for (const node of nodes) {
     const last = joined.at(-1)
-    if (node.kind === 'text' && last?.kind === 'text') joined[joined.length - 1] = {kind: 'text', text: last.text + node.text}
+    if (node.kind === 'text' && last?.kind === 'text')
+      joined[joined.length - 1] = {kind: 'text', text: last.text + node.text}
     else joined.push(node)
   }
   return joined.filter((node) => node.kind !== 'text' || node.text !== '')
