@@ -15,6 +15,7 @@ import {suite} from '../support/suite.js'
 
 const test = suite('failover')
 const minutes = 60_000
+const guestAddress = '10.77.0.10'
 
 test(
   'an established connection goes on through the death of QEMU, of the host, and of the secondary',
@@ -22,8 +23,8 @@ test(
     t.defer(() => removePair('web1'))
     await createPair({name: 'web1', model: 'virtio', nics: 1, disks: 1})
     await guestAnswers()
-    const stream = await openStream()
-    t.defer(stream.kill)
+    const stream = await openStream(guestAddress)
+    t.defer(() => stream.kill())
 
     // the primary's QEMU is killed
     await faults.signalQemu('kill', {host: 'alpha', pair: 'web1'})
@@ -60,8 +61,8 @@ test(
     await createPair({name: 'web1', model: 'e1000', nics: 1, disks: 1})
     await guestAnswers()
     const written = new Map<number, string>()
-    const stream = await openStream()
-    t.defer(stream.kill)
+    const stream = await openStream(guestAddress)
+    t.defer(() => stream.kill())
     let primary: LabHost = 'alpha'
     for (let cycle = 0; cycle < 10; cycle++) {
       for (const offset of [0, 1]) {

@@ -15,6 +15,7 @@ import {suite} from '../support/suite.js'
 
 const test = suite('hung is not dead, cut off is not dead')
 const minutes = 60_000
+const guestAddress = '10.77.0.10'
 const guestMac = '52:54:00:77:00:0a'
 const fromGuest = `ether src ${guestMac}`
 
@@ -47,8 +48,8 @@ test(
     t.defer(() => removePair('web1'))
     await createPair({name: 'web1', model: 'virtio', nics: 1, disks: 1})
     await guestAnswers()
-    const stream = await openStream()
-    t.defer(stream.kill)
+    const stream = await openStream(guestAddress)
+    t.defer(() => stream.kill())
 
     t.defer(() => faults.heal({host: 'alpha', link: 'replication'}))
     t.defer(() => faults.heal({host: 'alpha', link: 'management'}))
