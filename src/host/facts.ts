@@ -52,6 +52,22 @@ export interface HostFacts {
   readonly nftNetdev: boolean
   /** every domain libvirt knows, running or not */
   readonly domains: readonly string[]
+  /** probes that failed; what they would have told stands at its neutral value */
+  readonly problems?: readonly ProbeProblem[]
+  /** this host's wall clock against the command's, measured by `fetchHostFacts` */
+  readonly clock?: ClockReading
+}
+
+/** What one probe could not find out, in a sentence. `probe` is a word of `want`. */
+export interface ProbeProblem {
+  readonly probe: string
+  readonly message: string
+}
+
+/** `offsetMs` is positive when the host's clock is ahead; the truth lies within plus or minus `uncertaintyMs`. */
+export interface ClockReading {
+  readonly offsetMs: number
+  readonly uncertaintyMs: number
 }
 
 export interface QemuFacts {
@@ -77,5 +93,14 @@ export interface ImageFacts {
   readonly inUse?: boolean
   readonly backing?: string
   readonly snapshots?: number
+  /** the directory it is in, or itself when it is one; where that does not exist, space and kind are those of the nearest that does */
+  readonly directory?: DirectoryFacts
   readonly problem?: string
+}
+
+export interface DirectoryFacts {
+  readonly path: string
+  readonly exists: boolean
+  readonly memoryBacked: boolean
+  readonly availableBytes: number
 }

@@ -1,0 +1,110 @@
+import type {HostEntry} from '../pair/inventory.js'
+import type {PairRecord} from '../pair/record.js'
+import type {PairSpec} from '../pair/spec.js'
+import {fail, pass, type Check} from './check.js'
+import {chooseMachine} from './choose-machine.js'
+import type {HostFacts} from './facts.js'
+import * as images from './rules/images.js'
+import * as network from './rules/network.js'
+import * as qemu from './rules/qemu.js'
+import * as resources from './rules/resources.js'
+import * as services from './rules/services.js'
+
+export {blocking, worst, type Check} from './check.js'
+export {pathsToProbe} from './rules/resources.js'
+export {chooseAccel} from './rules/qemu.js'
+
+/** Everything that can be said of one host alone. Pure. */
+export function checkHost(facts: HostFacts, entry: HostEntry): Check[] {
+  return [
+    pass({id: 'agent', host: facts.host}, `colo ${facts.agentVersion} answers`),
+    ...qemu.checkQemu(facts),
+    ...qemu.checkAcceleration(facts),
+    ...services.checkLibvirt(facts),
+    ...services.checkTools(facts),
+    ...network.checkReplicationAddress(facts, entry),
+    ...network.checkInventoryBridges(facts, entry),
+    ...network.checkInventoryForward(facts, entry),
+    ...network.checkTapFilter(facts),
+    ...resources.checkScratch(facts, entry),
+    ...services.checkProbes(facts),
+  ]
+}
+
+/** Everything that two hosts must have in common. Pure. */
+export function checkTwoHosts(a: HostFacts, b: HostFacts): Check[] {
+  return [
+    ...services.checkSameAgent(a, b),
+    ...qemu.checkSameQemu(a, b),
+    ...qemu.checkSameCpu(a, b),
+    ...checkCommonMachine(a, b),
+    ...services.checkClocks(a, b),
+  ]
+}
+
+export interface PairCheckInput {
+  readonly spec: PairSpec
+  readonly entries: {readonly primary: HostEntry; readonly secondary: HostEntry}
+  /** with `images` asked for by `pathsToProbe` */
+  readonly facts: {readonly primary: HostFacts; readonly secondary: HostFacts}
+  /** of all hosts that could be asked; they tell what is taken */
+  readonly records: readonly PairRecord[]
+  /** the user said that existing images of the secondary may be overwritten */
+  readonly reuseSecondaryImages?: boolean
+}
+
+/** Everything that must hold before a pair is created: both hosts, both together, and the spec against them. Pure. */
+export function checkPair(input: PairCheckInput): Check[] {
+  const {spec, entries, records} = input
+  const {primary, secondary} = input.facts
+  const both = [primary, secondary] as const
+  const sides = [
+    {role: 'primary', facts: primary, entry: entries.primary},
+    {role: 'secondary', facts: secondary, entry: entries.secondary},
+  ] as const
+  return [
+    ...checkEngine(spec),
+    ...services.checkPairName(spec, records),
+    ...sides.flatMap(({role, facts, entry}) => [
+      ...qemu.checkQemu(facts),
+      ...services.checkLibvirt(facts),
+      ...services.checkTools(facts),
+      ...services.checkDomainName(spec, facts),
+      ...network.checkReplicationAddress(facts, entry),
+      ...network.checkPairBridges(spec, facts),
+      ...network.checkPairForward(spec, facts),
+      ...network.checkTapFilter(facts, spec),
+      ...resources.checkMemory(spec, role, facts, entry),
+      ...resources.checkPairLimit(spec, records, entry),
+      ...resources.checkPairScratch(spec, role, facts, entry),
+      ...qemu.checkVcpus(spec, facts),
+      ...images.checkKernelFiles(spec, facts),
+      ...services.checkProbes(facts),
+    ]),
+    ...images.checkPrimaryImages(spec, primary, records),
+    ...images.checkSecondaryImages(spec, secondary, {records, reuse: input.reuseSecondaryImages ?? false}),
+    ...services.checkSameAgent(primary, secondary),
+    ...qemu.checkSameQemu(primary, secondary),
+    ...qemu.checkSameCpu(primary, secondary, spec),
+    ...qemu.checkPairAcceleration(spec, both),
+    ...qemu.checkMachine(spec, both),
+    ...services.checkClocks(primary, secondary),
+    ...network.checkPorts(spec, sides),
+    ...network.checkMacs(spec, records),
+  ]
+}
+
+function checkCommonMachine(a: HostFacts, b: HostFacts): Check[] {
+  if (a.qemu === undefined || b.qemu === undefined) return []
+  const about = {id: 'machine'}
+  const choice = chooseMachine('pc', a.qemu, b.qemu)
+  if ('machine' in choice) return [pass(about, `newest machine type of both: ${choice.machine}`)]
+  return [fail(about, choice.problem, 'install the same QEMU on both hosts')]
+}
+
+function checkEngine({engine, mode}: PairSpec): Check[] {
+  const about = {id: 'engine'}
+  if (engine === 'xen') return [fail(about, 'engine xen cannot be run yet', 'set `engine: qemu`')]
+  if (mode === 'checkpoint') return [fail(about, 'mode checkpoint cannot be run yet', 'set `mode: colo`')]
+  return []
+}
