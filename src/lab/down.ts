@@ -32,7 +32,7 @@ export async function tearDown({run, paths}: LabContext, state: LabState): Promi
   const present = (await listNamespaces(run)).filter((name) => state.namespaces.includes(name))
   for (const namespace of present) await endProcessesIn(run, namespace)
   for (const namespace of present) await run(['ip', 'netns', 'del', namespace])
-  if (await hasOuterInterface(run)) await run(['ip', 'link', 'del', outerInterface.name])
+  await removeOuterInterface(run)
   await rm(state.data, {recursive: true, force: true})
   await rm(paths.run, {recursive: true, force: true})
 }
@@ -57,9 +57,14 @@ async function endProcessesIn(run: Run, namespace: string): Promise<void> {
   await poll({what: `the processes in ${namespace} to end`, limitMs: 20_000, everyMs: 50, done: emptied})
 }
 
-/** It goes with the namespace of its other end, but not at once. */
-async function hasOuterInterface(run: Run): Promise<boolean> {
-  const {stdout} = await run(['ip', '-json', 'link', 'show'])
-  const links = JSON.parse(stdout) as ReadonlyArray<{ifname?: string}>
-  return links.some(({ifname}) => ifname === outerInterface.name)
+/** It goes with the namespace of its other end, but some time later; without that namespace it has to be removed. */
+async function removeOuterInterface(run: Run): Promise<void> {
+  const gone = async (): Promise<boolean> => {
+    const {stdout} = await run(['ip', '-json', 'link', 'show'])
+    const links = JSON.parse(stdout) as ReadonlyArray<{ifname?: string}>
+    if (!links.some(({ifname}) => ifname === outerInterface.name)) return true
+    await run(['ip', 'link', 'del', outerInterface.name]).catch(() => undefined)
+    return false
+  }
+  await poll({what: `${outerInterface.name} to go`, limitMs: 10_000, everyMs: 20, done: gone})
 }

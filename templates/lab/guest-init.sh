@@ -31,13 +31,18 @@ for word in $cmdline; do
       nic=eth${key#"${key%?}"}
       tries=0
       while [ ! -e "/sys/class/net/$nic" ] && [ $tries -lt 20 ]; do sleep 0.1; tries=$((tries + 1)); done
-      ip link set "$nic" up
       case $address in
         *:*)
           echo 0 >"/proc/sys/net/ipv6/conf/$nic/accept_dad"
+          ip link set "$nic" up
           ip -6 addr add "$address" dev "$nic"
           ;;
-        *) ip addr add "$address" dev "$nic" ;;
+        *)
+          # with the address there before "up" the guest announces itself, so that no neighbour sticks to an old MAC
+          echo 1 >"/proc/sys/net/ipv4/conf/$nic/arp_notify"
+          ip addr add "$address" dev "$nic"
+          ip link set "$nic" up
+          ;;
       esac
       ;;
   esac
