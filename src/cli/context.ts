@@ -34,6 +34,7 @@ export async function openContext(parts: ContextParts): Promise<OpenContext> {
       },
       clock: systemClock,
       newId: () => crypto.randomUUID(),
+      newKey: () => Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString('hex'),
       owner,
       signal: parts.signal,
       progress: parts.progress,

@@ -1,6 +1,8 @@
 import type {AgentClient} from '../host/agent-client.js'
+import {pathsToProbe} from '../host/preflight.js'
 import type {MemberObservation} from '../pair/observation.js'
-import {onHost, type PairSpec} from '../pair/spec.js'
+import type {PairRecord} from '../pair/record.js'
+import type {PairSpec} from '../pair/spec.js'
 import type {OperationContext} from './context.js'
 import type {CandidateSide} from './prepare-create.js'
 import {closeSide, entryOf, openSide} from './sides.js'
@@ -12,6 +14,8 @@ const factsLimitMs = 30_000
 export interface Candidate extends CandidateSide {
   readonly client: AgentClient
   readonly member: MemberObservation
+  /** of all pairs of the host */
+  readonly records: readonly PairRecord[]
 }
 
 export interface Candidates {
@@ -34,14 +38,13 @@ export async function openCandidates(context: OperationContext, spec: PairSpec):
       sides.map(async (side, index): Promise<Candidate> => {
         const entry = entries[index]
         if ('problem' in side || entry === undefined) throw 'problem' in side ? side.problem : new Error('no entry')
-        const images = spec.disks.flatMap((disk) => onHost(disk.image, side.host) ?? [])
-        const boot = [spec.vm.kernel?.image, spec.vm.kernel?.initrd].filter((path) => path !== undefined)
-        const facts = await side.client.call(
-          'host.facts',
-          {images: [...images, ...boot]},
-          {timeoutMs: factsLimitMs, signal: context.signal},
-        )
-        return {entry, facts, client: side.client, member: side.member}
+        const limits = {timeoutMs: factsLimitMs, signal: context.signal}
+        const [facts, {members}] = await Promise.all([
+          side.client.call('host.facts', {images: pathsToProbe(spec, entry)}, limits),
+          side.client.call('pairs.observe', {}, limits),
+        ])
+        const records = members.flatMap(({record}) => record ?? [])
+        return {entry, facts, client: side.client, member: side.member, records}
       }),
     )
     const [primary, secondary] = candidates

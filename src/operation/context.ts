@@ -12,6 +12,8 @@ export interface OperationContext {
   readonly clock: Clock
   /** a fresh random id (UUID) */
   readonly newId: () => string
+  /** a fresh secret: 32 random bytes, hex */
+  readonly newKey: () => string
   /** who runs this, for locks and the audit line: `root@adminhost pid 4711` */
   readonly owner: string
   /** aborted by the first Ctrl-C or SIGTERM */

@@ -1,6 +1,7 @@
 import {PreflightError} from '../errors.js'
 import {allotPorts} from '../host/allot-ports.js'
 import {chooseMachine} from '../host/choose-machine.js'
+import {chooseAccel} from '../host/preflight.js'
 import type {HostFacts} from '../host/facts.js'
 import type {PairIdentity} from '../pair/identity.js'
 import type {HostEntry} from '../pair/inventory.js'
@@ -57,10 +58,11 @@ function machineFor(spec: PairSpec, primary: CandidateSide, secondary: Candidate
   })
 }
 
-/** `auto`: KVM where both hosts can use it. A pair never mixes accelerators. */
 function acceleratorFor(spec: PairSpec, a: HostFacts, b: HostFacts): 'kvm' | 'tcg' {
-  if (spec.vm.accel !== 'auto') return spec.vm.accel
-  return a.kvm === 'usable' && b.kvm === 'usable' ? 'kvm' : 'tcg'
+  const choice = chooseAccel(spec.vm.accel, [a, b])
+  if ('accel' in choice) return choice.accel
+  // whoever creates has refused this already, unless it was forced
+  return spec.vm.accel === 'kvm' ? 'kvm' : 'tcg'
 }
 
 /** The record names the scratch directory of every host, so that it does not depend on an inventory that changes later. */

@@ -1,0 +1,142 @@
+import {ConflictError, PreflightError} from '../errors.js'
+import {blocking, checkPair, type Check} from '../host/preflight.js'
+import {firstGeneration} from '../pair/generation.js'
+import {identityOf} from '../pair/identity.js'
+import type {PairSpec} from '../pair/spec.js'
+import {planCreate} from '../plan/create.js'
+import {planDestroy} from '../plan/destroy.js'
+import type {OperationContext} from './context.js'
+import {openCandidates, type Candidates} from './candidates.js'
+import {settle} from './final-status.js'
+import {memberXmlOf} from './member-xml.js'
+import {identityFor} from './prepare-create.js'
+import {dryRunOf, type OperationResult} from './result.js'
+import {mustBeProtected, settleMs} from './resync.js'
+import {runPlan} from './run-plan.js'
+import type {FoundPair} from './sides.js'
+
+export interface CreateOptions {
+  readonly dryRun: boolean
+  /** failed checks to override by name */
+  readonly force: readonly string[]
+  readonly yes: boolean
+  readonly timeoutMs: number
+}
+
+/**
+ * Makes a protected pair from a spec. Everything is checked before anything is touched; what was made is taken back when a step fails.
+ * A create that was interrupted is cleaned up first when it is run again.
+ *
+ * @throws {PreflightError} with every failed check
+ * @throws {ConflictError} when a pair of this name exists
+ */
+export async function createPair(
+  context: OperationContext,
+  spec: PairSpec,
+  options: CreateOptions,
+): Promise<OperationResult> {
+  let candidates = await openCandidates(context, spec)
+  try {
+    if (isLeftover(candidates)) {
+      await cleanLeftover(context, candidates, spec)
+      candidates.close()
+      candidates = await openCandidates(context, spec)
+    }
+    return await create(context, candidates, {spec, options})
+  } finally {
+    candidates.close()
+  }
+}
+
+async function create(
+  context: OperationContext,
+  candidates: Candidates,
+  {spec, options}: {spec: PairSpec; options: CreateOptions},
+): Promise<OperationResult> {
+  const {primary, secondary} = candidates
+  refuseExisting(candidates, spec)
+  const checks = checkPair({
+    spec,
+    entries: {primary: primary.entry, secondary: secondary.entry},
+    facts: {primary: primary.facts, secondary: secondary.facts},
+    records: [...primary.records, ...secondary.records],
+    reuseSecondaryImages: options.force.includes('image-secondary'),
+  })
+  refuseFailed(spec.name, blocking(checks, options.force))
+  for (const {verdict, message, host} of checks) {
+    if (verdict === 'warn') context.progress.note(`warning: ${host === undefined ? '' : `${host}: `}${message}`)
+  }
+  const identity = identityFor(spec, candidates, {uuid: context.newId(), beaconKey: context.newKey()})
+  const plan = planCreate({
+    planId: context.newId(),
+    identity,
+    generation: firstGeneration(context.newId()),
+    xml: await memberXmlOf(identity, primary.facts.qemu?.version),
+    freshSecondaryImages: !options.force.includes('image-secondary'),
+    nowMs: context.clock.now(),
+  })
+  if (options.dryRun) return dryRunOf(plan)
+  const clients = new Map([primary, secondary].map((side) => [side.entry.name as string, side.client]))
+  const timeline = await runPlan(context, clients, plan, options)
+  const status = await settle(context, asFound(candidates, spec), {states: ['protected'], timeoutMs: settleMs})
+  mustBeProtected(spec.name, status.state, status.reasons)
+  return {pair: spec.name, changed: true, dryRun: false, plan, status, timeline}
+}
+
+function refuseExisting({primary, secondary}: Candidates, spec: PairSpec): void {
+  for (const {member} of [primary, secondary]) {
+    if (member.record === undefined) continue
+    throw new ConflictError(`pair ${spec.name} exists already on ${member.host}`, {
+      hint: `see it: colo pair status ${spec.name}; end it: colo pair destroy ${spec.name}`,
+    })
+  }
+}
+
+/** All failed checks in one error: the first as the message, every one with its remedy in the hint. */
+function refuseFailed(pair: string, failed: readonly Check[]): void {
+  const [first] = failed
+  if (first === undefined) return
+  const line = ({id, host, message, remedy}: Check): string =>
+    `${host === undefined ? '' : `${host}: `}${message} (check ${id})${remedy === undefined ? '' : `; ${remedy}`}`
+  const where = first.host === undefined ? '' : `${first.host}: `
+  throw new PreflightError(first.id, `cannot create ${pair}: ${where}${first.message}`, {
+    hint: failed.map(line).join('\n'),
+  })
+}
+
+/** A create of this pair died in the middle: its intent is there and nobody holds the lock. */
+function isLeftover({primary, secondary}: Candidates): boolean {
+  return [primary, secondary].some(
+    ({member}) => member.intent?.kind === 'create' && member.lock === undefined && member.record?.wasProtected !== true,
+  )
+}
+
+/** Ends what an interrupted create left on both hosts; images stay. */
+async function cleanLeftover(context: OperationContext, candidates: Candidates, spec: PairSpec): Promise<void> {
+  const {primary, secondary} = candidates
+  const known = [primary, secondary].filter(({member}) => member.record !== undefined)
+  const [first] = known
+  const record = first?.member.record
+  if (record === undefined) return
+  context.progress.note(`an earlier create of ${spec.name} was interrupted; what it left is removed first`)
+  const plan = planDestroy({
+    planId: context.newId(),
+    identity: identityOf(record),
+    keep: record.spec.hosts.primary,
+    hosts: known.map(({entry}) => entry.name),
+    deleteCopies: true,
+  })
+  const clients = new Map(known.map((side) => [side.entry.name as string, side.client]))
+  await runPlan(context, clients, plan, {timeoutMs: 120_000})
+}
+
+function asFound({primary, secondary, close}: Candidates, spec: PairSpec): FoundPair {
+  return {
+    pair: spec.name,
+    sides: [
+      {host: primary.entry.name, client: primary.client, member: primary.member},
+      {host: secondary.entry.name, client: secondary.client, member: secondary.member},
+    ],
+    close,
+  }
+}
