@@ -1,0 +1,104 @@
+import {ConflictError, TimedOutError, ToolError} from '../../errors.js'
+import {
+  createArgv,
+  destroyArgv,
+  domstateArgv,
+  dumpxmlArgv,
+  isNoDomain,
+  isNotRunning,
+  parseDomstate,
+} from '../../libvirt/virsh.js'
+import type {Argv} from '../../os/process.js'
+import type {ActionContext} from '../action-context.js'
+import {seconds, type ActionOf, type Perform} from './common.js'
+
+const CREATE_MS = 60_000
+const ATTACH_MS = 30_000
+/** libvirt waits 15 s for SIGTERM and as long for SIGKILL */
+const DESTROY_MS = 60_000
+const GONE_MS = 30_000
+
+/** See the action `domain-create`. */
+export const createDomain: Perform<ActionOf<'domain-create'>> = async ({domain, xml}, context) => {
+  const state = await stateOf(context, domain)
+  if (state === undefined) {
+    const file = `${context.layout.runDir}/domain.xml`
+    await context.files.writeAtomic(file, xml, 0o600)
+    await context.run(createArgv(file), {timeoutMs: CREATE_MS})
+    await context.vm.attach(ATTACH_MS)
+    return 'changed'
+  }
+  if (state === 'shut off') {
+    throw new ConflictError(`domain ${domain}: libvirt has a definition of that name, which is not colo's`, {
+      hint: `save it with "virsh dumpxml ${domain}", then "virsh undefine ${domain}"`,
+    })
+  }
+  const running = uuidOf(await xmlOf(context, domain))
+  if (running !== uuidOf(xml)) {
+    throw new ConflictError(
+      `domain ${domain}: runs with uuid ${running ?? '?'}, not ${uuidOf(xml) ?? '?'}: another VM of that name`,
+    )
+  }
+  await context.vm.qmp() // connects where the agent does not hold it yet
+  return 'unchanged'
+}
+
+/** See the action `domain-destroy`. A domain of that name which is not this pair's is left alone. */
+export const destroyDomain: Perform<ActionOf<'domain-destroy'>> = async ({domain}, context) => {
+  const state = await stateOf(context, domain)
+  if (state === undefined || state === 'shut off') return 'unchanged'
+  if (!(await xmlOf(context, domain)).includes(context.layout.agentSocket)) {
+    context.report(`domain ${domain} has no socket of this pair: it is another VM and is left alone`)
+    return 'unchanged'
+  }
+  await context.vm.release()
+  try {
+    await context.run(destroyArgv(domain), {timeoutMs: DESTROY_MS})
+  } catch (error) {
+    if (!saysGone(error)) throw error
+  }
+  await untilGone(context, domain)
+  return 'changed'
+}
+
+async function untilGone(context: ActionContext, domain: string): Promise<void> {
+  const endMs = context.clock.monotonic() + GONE_MS
+  for (;;) {
+    const state = await stateOf(context, domain)
+    if (state === undefined || state === 'shut off') return
+    if (context.clock.monotonic() >= endMs) {
+      throw new TimedOutError(`domain ${domain}: still ${state} ${seconds(GONE_MS)} after virsh destroy`, GONE_MS)
+    }
+    await context.clock.sleep(100)
+  }
+}
+
+/** libvirt's word for the state, or undefined when it knows no such domain. */
+async function stateOf(context: ActionContext, domain: string): Promise<string | undefined> {
+  const stdout = await unlessGone(context, domstateArgv(domain))
+  return stdout === undefined ? undefined : parseDomstate(stdout).state
+}
+
+async function xmlOf(context: ActionContext, domain: string): Promise<string> {
+  return (await unlessGone(context, dumpxmlArgv(domain))) ?? ''
+}
+
+async function unlessGone({run}: ActionContext, argv: Argv): Promise<string | undefined> {
+  try {
+    return (await run(argv)).stdout
+  } catch (error) {
+    if (saysGone(error)) return undefined
+    throw error
+  }
+}
+
+function saysGone(error: unknown): boolean {
+  if (!(error instanceof ToolError) || error.failure.kind !== 'exit') return false
+  const stderr = `${error.failure.firstLine}\n${error.cause instanceof Error ? error.cause.message : ''}`
+  return isNoDomain(stderr) || isNotRunning(stderr)
+}
+
+/** The domain's own uuid comes first in libvirt's XML and in ours. */
+function uuidOf(xml: string): string | undefined {
+  return /<uuid>\s*([0-9A-Fa-f-]{36})\s*<\/uuid>/.exec(xml)?.[1]?.toLowerCase()
+}

@@ -1,0 +1,106 @@
+import {unreachable} from '../../errors.js'
+import type {Action} from '../../plan/action.js'
+import type {ActionContext, ActionOutcome} from '../action-context.js'
+import * as block from './block.js'
+import * as colo from './colo.js'
+import * as domain from './domain.js'
+import * as host from './host.js'
+import * as images from './images.js'
+import * as migration from './migrate.js'
+import * as mirrors from './mirrors.js'
+import * as network from './network.js'
+import * as nft from './nft.js'
+import * as records from './records.js'
+import * as vm from './vm.js'
+
+/**
+ * Performs one action of a plan on this host.
+ *
+ * Safe to run again after any interruption: what is there already is left as it is.
+ *
+ * @throws {ColoError} that names what failed on what, with the text of QEMU or of the tool; every wait has a limit
+ */
+export function performAction(action: Action, context: ActionContext): Promise<ActionOutcome> {
+  switch (action.kind) {
+    case 'directory':
+      return host.makeDirectory(action, context)
+    case 'directory-remove':
+      return host.removeDirectory(action, context)
+    case 'file-remove':
+      return host.removeFile(action, context)
+    case 'image-create':
+      return images.createImage(action, context)
+    case 'overlays-merge':
+      return images.mergeOverlays(action, context)
+    case 'domain-create':
+      return domain.createDomain(action, context)
+    case 'domain-destroy':
+      return domain.destroyDomain(action, context)
+    case 'vm-continue':
+      return vm.continueGuest(action, context)
+    case 'vm-await':
+      return vm.awaitVm(action, context)
+    case 'nbd-server':
+      return block.nbdServer(action, context)
+    case 'export':
+      return block.exportNode(action, context)
+    case 'nbd-node':
+      return block.nbdNode(action, context)
+    case 'quorum-child-remove':
+      return block.removeQuorumChild(action, context)
+    case 'mirrors':
+      return mirrors.startMirrors(action, context)
+    case 'mirrors-finish':
+      return mirrors.finishMirrors(action, context)
+    case 'mirrors-abort':
+      return mirrors.abortMirrors(action, context)
+    case 'commit-follow':
+      return records.followCommit(action, context)
+    case 'chardev':
+      return network.chardev(action, context)
+    case 'chardev-await':
+      return network.awaitChardevs(action, context)
+    case 'object':
+      return network.object(action, context)
+    case 'object-set':
+      return network.setObject(action, context)
+    case 'tap':
+      return network.tap(action, context)
+    case 'tap-filter':
+      return nft.tapFilter(action, context)
+    case 'firewall':
+      return nft.firewall(action, context)
+    case 'announce':
+      return network.announce(action, context)
+    case 'colo-capabilities':
+      return colo.setColoCapabilities(action, context)
+    case 'incoming':
+      return colo.incoming(action, context)
+    case 'migrate':
+      return migration.migrateIntoColo(action, context)
+    case 'migrate-cancel':
+      return migration.cancelMigration(action, context)
+    case 'colo-await':
+      return colo.awaitColo(action, context)
+    case 'checkpoint':
+      return colo.checkpoint(action, context)
+    case 'checkpoint-await':
+      return colo.awaitCheckpoint(action, context)
+    case 'yank':
+      return colo.yankConnections(action, context)
+    case 'lost-heartbeat':
+      return colo.loseHeartbeat(action, context)
+    case 'record-create':
+      return records.createRecord(action, context)
+    case 'record-change':
+      return records.changeRecord(action, context)
+    case 'record-images':
+      return records.recordImages(action, context)
+    case 'protection-begin':
+      return records.beginProtection(action, context)
+    case 'record-remove':
+      return records.removeRecord(action, context)
+    default:
+      return unreachable(action)
+  }
+}

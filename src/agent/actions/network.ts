@@ -1,0 +1,86 @@
+import {ConflictError, NotFoundError} from '../../errors.js'
+import {chardevAdd, chardevRemove, fitsBackend} from '../../net/chardev.js'
+import {announceSelf} from '../../net/migration.js'
+import {isFilter, objectAdd, objectDel, objectPath, objectSet} from '../../net/objects.js'
+import {queryChardev} from '../../qmp/commands/chardevs.js'
+import {qomGet, qomList} from '../../qmp/commands/objects.js'
+import type {QmpSession} from '../../qmp/session.js'
+import {setTap} from '../tap.js'
+import {send, settle, type ActionOf, type Perform} from './common.js'
+
+/** See the action `chardev`. One of the same id but another kind, port or path is an error, not taken for the wished-for one. */
+export const chardev: Perform<ActionOf<'chardev'>> = async (action, context) => {
+  const qmp = await context.vm.qmp()
+  const found = (await queryChardev(qmp)).find(({label}) => label === action.id)
+  if (action.ensure === 'absent') {
+    if (found === undefined) return 'unchanged'
+    await send(qmp, chardevRemove(action.id))
+    return 'changed'
+  }
+  if (found === undefined) {
+    await send(qmp, chardevAdd(action.id, action.backend, qmp.greeting.version))
+    return 'changed'
+  }
+  if (fitsBackend(found.filename, action.backend)) return 'unchanged'
+  throw new ConflictError(
+    `chardev ${action.id} of ${context.pair} exists as ${found.filename}, wanted is ${action.backend.type}`,
+  )
+}
+
+/** See the action `chardev-await`. No event tells of a connection, so it polls. */
+export const awaitChardevs: Perform<ActionOf<'chardev-await'>> = async ({ids, timeoutMs}, context) => {
+  const qmp = await context.vm.qmp()
+  const wait = {what: `the peer to connect to ${ids.join(', ')}`, events: [], timeoutMs, signal: context.signal}
+  await settle(context, qmp, wait, async () => {
+    const chardevs = await queryChardev(qmp)
+    const missing = ids.find((id) => !chardevs.some(({label}) => label === id))
+    if (missing !== undefined) throw new NotFoundError(`${context.pair} has no chardev ${missing}`)
+    return ids.every((id) => chardevs.some(({label, connected}) => label === id && connected)) ? true : undefined
+  })
+  return 'unchanged'
+}
+
+/** See the action `object`. */
+export const object: Perform<ActionOf<'object'>> = async (action, context) => {
+  const qmp = await context.vm.qmp()
+  const objects = await objectsOf(qmp)
+  const found = objects.get(action.id)
+  if (action.ensure === 'absent') {
+    if (found === undefined) return 'unchanged'
+    await send(qmp, objectDel(action.id))
+    return 'changed'
+  }
+  const {id, type, properties, before} = action
+  if (found === undefined) {
+    const place = before !== undefined && isFilter(type) && objects.has(before) ? before : undefined
+    await send(qmp, objectAdd({type, id, properties, before: place}))
+    return 'changed'
+  }
+  if (found === type) return 'unchanged'
+  throw new ConflictError(`object ${id} of ${context.pair} exists as ${found}, wanted is ${type}`)
+}
+
+/** See the action `object-set`. */
+export const setObject: Perform<ActionOf<'object-set'>> = async ({id, property, value}, context) => {
+  const qmp = await context.vm.qmp()
+  if ((await qomGet(qmp, {path: objectPath(id), property})) === value) return 'unchanged'
+  await send(qmp, objectSet(id, property, value))
+  return 'changed'
+}
+
+/** See the action `tap`. */
+export const tap: Perform<ActionOf<'tap'>> = ({tap: name, state}, {files}) => setTap(files, name, state)
+
+/** See the action `announce`. */
+export const announce: Perform<ActionOf<'announce'>> = async (_, context) => {
+  await send(await context.vm.qmp(), announceSelf)
+  return 'changed'
+}
+
+/** Types of the objects below /objects, by id. */
+async function objectsOf(qmp: QmpSession): Promise<ReadonlyMap<string, string>> {
+  const children = (await qomList(qmp, '/objects')).map(({name, type}): [string, string] => {
+    return [name, /^child<(.+)>$/.exec(type)?.[1] ?? '']
+  })
+  return new Map(children.filter(([, type]) => type !== ''))
+}

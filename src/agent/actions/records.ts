@@ -1,0 +1,63 @@
+import {isDeepStrictEqual} from 'node:util'
+import {ConflictError, NotFoundError} from '../../errors.js'
+import type {ImageIdentity, PairRecord} from '../../pair/record.js'
+import type {ActionContext} from '../action-context.js'
+import type {ActionOf, Perform} from './common.js'
+
+/** See the action `record-create`. */
+export const createRecord: Perform<ActionOf<'record-create'>> = async ({record}, context) => {
+  const found = await context.record.read()
+  if (found !== undefined && found.uuid !== record.uuid) {
+    throw new ConflictError(`${context.pair}: this host has a record of another pair of that name (uuid ${found.uuid})`)
+  }
+  if (found !== undefined && isDeepStrictEqual({...found, updatedAtMs: 0}, {...record, updatedAtMs: 0}))
+    return 'unchanged'
+  await context.record.create(record)
+  return 'changed'
+}
+
+/** See the action `record-change`. */
+export const changeRecord: Perform<ActionOf<'record-change'>> = async ({change}, context) => {
+  const found = await recordOf(context)
+  if (isDeepStrictEqual({...found, ...change}, found)) return 'unchanged'
+  await context.record.change(change)
+  return 'changed'
+}
+
+/** See the action `record-images`. */
+export const recordImages: Perform<ActionOf<'record-images'>> = async (action, context) => {
+  const images: ImageIdentity[] = []
+  for (const {disk, path} of action.images) {
+    const found = await context.files.stat(path)
+    if (found === undefined) throw new NotFoundError(`image ${path} of disk ${disk}: does not exist`)
+    images.push({disk, path, inode: found.inode, device: found.device, sizeBytes: found.sizeBytes})
+  }
+  if (isDeepStrictEqual((await recordOf(context)).images, images)) return 'unchanged'
+  await context.record.change({images})
+  return 'changed'
+}
+
+/** See the action `record-remove`. */
+export const removeRecord: Perform<ActionOf<'record-remove'>> = async (_, context) => {
+  if ((await context.record.read()) === undefined) return 'unchanged'
+  await context.record.remove()
+  return 'changed'
+}
+
+/** See the action `protection-begin`. */
+export const beginProtection: Perform<ActionOf<'protection-begin'>> = async (_, context) => {
+  await context.vm.beginProtection()
+  return 'changed'
+}
+
+/** See the action `commit-follow`. */
+export const followCommit: Perform<ActionOf<'commit-follow'>> = (_, context) => {
+  context.vm.followCommit()
+  return Promise.resolve('changed')
+}
+
+async function recordOf(context: ActionContext): Promise<PairRecord> {
+  const found = await context.record.read()
+  if (found !== undefined) return found
+  throw new NotFoundError(`${context.pair}: this host has no record of it`)
+}
