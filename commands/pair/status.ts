@@ -1,10 +1,9 @@
 import {Flags} from '@oclif/core'
 import {dryRun, hosts, pairName, timeout} from '../../src/cli/flags.js'
 import {OperationCommand, type OperationDocument} from '../../src/cli/operation-command.js'
-import {exitOfStatus, statusText} from '../../src/cli/pair-text.js'
+import {exitOfStatus} from '../../src/cli/exit-of-status.js'
 import {prose} from '../../src/cli/prose.js'
 import type {PairStatus} from '../../src/pair/status.js'
-import {painter} from '../../src/ui/colors.js'
 
 export type PairStatusDocument = PairStatus & {
   /** what `--repair` did */
@@ -45,8 +44,16 @@ no host of the pair answers.`)
       repair = await this.report(result, flags)
       if (!result.dryRun) ({status} = await observePair(context, args.name))
     }
-    if (!flags.quiet) this.log(statusText(status, painter({isTerminal: process.stdout.isTTY, env: process.env})))
+    if (!flags.quiet && !this.jsonEnabled()) await this.#print(status)
     this.endWith(exitOfStatus(status))
     return repair === undefined ? status : {...status, repair}
+  }
+
+  async #print(status: PairStatus): Promise<void> {
+    const [{statusText}, {painter}] = await Promise.all([
+      import('../../src/cli/pair-text.js'),
+      import('../../src/ui/colors.js'),
+    ])
+    this.log(statusText(status, painter({isTerminal: process.stdout.isTTY, env: process.env})))
   }
 }

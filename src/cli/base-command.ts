@@ -4,9 +4,9 @@ import type {ExitCode} from '../exit-codes.js'
 import type {OperationContext} from '../operation/context.js'
 import type {Inventory} from '../pair/inventory.js'
 import type {Progress} from '../ui/tasks.js'
-import {terminalAsk, type Ask} from './confirm.js'
-import {openContext, type Connect, type OpenContext} from './context.js'
-import {errorDocument, errorText, exitCodeOf, isInternal, type OclifFields} from './error-document.js'
+import type {Ask} from './confirm.js'
+import {openContext, silentProgress, type Connect, type OpenContext} from './context.js'
+import {exitCodeOf, type OclifFields} from './exit-code-of.js'
 import {globalFlags} from './flags.js'
 import {watchInterrupts, type Interrupts} from './signals.js'
 
@@ -33,6 +33,7 @@ export abstract class BaseCommand extends Command {
 
   #interrupts: Interrupts | undefined
   #progress: Progress | undefined
+  #document: unknown
   readonly #opened: OpenContext[] = []
 
   /** Aborted by the first SIGINT or SIGTERM; watched from the first use on. */
@@ -47,25 +48,27 @@ export abstract class BaseCommand extends Command {
 
   /** Everything an operation needs. What it opens is closed when the command ends. */
   protected async operation(flags: OperationFlags): Promise<OperationContext> {
-    const [inventory, progress, {createConfirm}] = await Promise.all([
-      this.inventory(flags.hosts),
-      this.progress(flags),
-      import('./confirm.js'),
-    ])
+    const [inventory, progress] = await Promise.all([this.inventory(flags.hosts), this.progress(flags)])
     const opened = await openContext({
       inventory,
       connect: (host, signal) => this.connect(host, signal),
       signal: this.interruptSignal,
       progress: progress.sink,
-      confirm: createConfirm({yes: flags.yes ?? false, force: flags.force ?? [], ask: this.ask()}),
+      confirm: async (question) => {
+        const {createConfirm} = await import('./confirm.js')
+        const ask = await this.ask()
+        await createConfirm({yes: flags.yes ?? false, force: flags.force ?? [], ask})(question)
+      },
     })
     this.#opened.push(opened)
     return opened.context
   }
 
   /** How the person is asked; nobody is under `--json`. */
-  protected ask(): Ask | undefined {
-    return this.jsonEnabled() ? undefined : terminalAsk(this.interruptSignal)
+  protected async ask(): Promise<Ask | undefined> {
+    if (this.jsonEnabled()) return undefined
+    const {terminalAsk} = await import('./confirm.js')
+    return terminalAsk(this.interruptSignal)
   }
 
   /** The hosts: `--hosts`, `COLO_HOSTS`, then the places of design.md section 4. @throws {ConfigError} with the place */
@@ -86,11 +89,11 @@ export abstract class BaseCommand extends Command {
 
   /** The progress display of this command; made once. */
   protected async progress(flags: OperationFlags): Promise<Progress> {
+    if (flags.quiet === true || this.jsonEnabled()) return silentProgress
     const {createProgress, displayFor} = await import('../ui/tasks.js')
-    const quiet = flags.quiet === true || this.jsonEnabled()
     this.#progress ??= createProgress({
-      display: displayFor({quiet, isTerminal: process.stderr.isTTY, env: process.env}),
-      commands: flags.verbose === true && !quiet,
+      display: displayFor({isTerminal: process.stderr.isTTY, env: process.env}),
+      commands: flags.verbose === true,
     })
     return this.#progress
   }
@@ -128,7 +131,10 @@ export abstract class BaseCommand extends Command {
     const exit = exitCodeOf(error)
     process.exitCode = exit // what counts under --json
     error.oclif = {...error.oclif, exit} // what counts without
-    if (!this.jsonEnabled() && !isExit(error)) {
+    if (isExit(error)) return super.catch(error)
+    const {errorDocument, errorText, isInternal} = await import('./error-document.js')
+    this.#document = errorDocument(error)
+    if (!this.jsonEnabled()) {
       process.stderr.write(`${errorText(error)}\n`)
       if (isInternal(error) && this.argv.some((word) => word === '-v' || word === '--verbose')) {
         process.stderr.write(`${error.stack ?? ''}\n`)
@@ -138,8 +144,8 @@ export abstract class BaseCommand extends Command {
     return super.catch(error)
   }
 
-  protected override toErrorJson(error: unknown): unknown {
-    return errorDocument(error)
+  protected override toErrorJson(): unknown {
+    return this.#document
   }
 
   protected override async finally(error: Error | undefined): Promise<unknown> {

@@ -2,6 +2,7 @@ import type {AgentClient} from '../host/agent-client.js'
 import type {Confirm, OperationContext, ProgressSink} from '../operation/context.js'
 import {systemClock} from '../os/clock.js'
 import type {HostEntry, Inventory} from '../pair/inventory.js'
+import type {Progress} from '../ui/tasks.js'
 
 /** How a command reaches a host's agent; tests give a scripted one. */
 export type Connect = (host: HostEntry, signal: AbortSignal) => Promise<AgentClient>
@@ -18,6 +19,12 @@ export interface OpenContext {
   readonly context: OperationContext
   /** Closes every connection the operation left open, so that the process can end. */
   close(): void
+}
+
+/** For --quiet and --json: draws nothing and loads nothing. */
+export const silentProgress: Progress = {
+  sink: {planned: () => undefined, step: () => undefined, note: () => undefined},
+  end: () => Promise.resolve(),
 }
 
 /** Builds what operations get; connections are remembered until `close`. */

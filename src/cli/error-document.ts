@@ -1,5 +1,6 @@
 import {ColoError, ConfigError, PreflightError, StateError, TimedOutError, UnreachableError} from '../errors.js'
-import {exitCodes, type ExitCode} from '../exit-codes.js'
+import {exitCodes} from '../exit-codes.js'
+import {exitCodeOf} from './exit-code-of.js'
 
 /** What `--json` prints for a failure; documented in docs/json/error.schema.json. */
 export interface ErrorDocument {
@@ -10,18 +11,6 @@ export interface ErrorDocument {
     readonly exit: number
     readonly [evidence: string]: unknown
   }
-}
-
-/** oclif keeps the exit status of its own errors here. */
-export interface OclifFields {
-  oclif?: {exit?: number | undefined}
-  skipOclifErrorHandling?: boolean
-}
-
-/** The exit status of any error: its own, what oclif says (2 for a wrong command line), else 1. */
-export function exitCodeOf(error: unknown): number {
-  if (error instanceof ColoError) return error.exit
-  return (error as OclifFields | undefined)?.oclif?.exit ?? exitCodes.internal
 }
 
 /** Only named fields go out: an error may hold evidence with secrets, and those of oclif hold its whole configuration. */
@@ -71,7 +60,7 @@ export function errorText(error: unknown): string {
 
 /** Internal errors are bugs: with -v their stack is shown. */
 export function isInternal(error: unknown): boolean {
-  return !(error instanceof ColoError) && exitCodeOf(error) === (exitCodes.internal as ExitCode)
+  return !(error instanceof ColoError) && exitCodeOf(error) === exitCodes.internal
 }
 
 // eslint-disable-next-line no-control-regex -- SGR sequences begin with ESC

@@ -2,7 +2,6 @@ import type {OperationResult, TimelineEntry} from '../operation/result.js'
 import type {PairStatus} from '../pair/status.js'
 import type {Plan} from '../plan/plan.js'
 import {BaseCommand} from './base-command.js'
-import {stateWord} from './pair-text.js'
 
 /** What `--json` prints for a command that changes a pair. The plan's records hold keys, so only its outline goes out. */
 export interface OperationDocument {
@@ -34,7 +33,7 @@ export abstract class OperationCommand extends BaseCommand {
     await this.endProgress()
     const commands = result.dryRun ? await this.#commandsOf(result.plan) : undefined
     if (commands !== undefined) this.log(commands)
-    else if (!flags.quiet) this.log(await this.#summaryOf(result, flags.verbose))
+    else if (!flags.quiet && !this.jsonEnabled()) this.log(await this.#summaryOf(result, flags.verbose))
     const {pair, changed, dryRun, plan, timeline, status} = result
     return {
       pair,
@@ -53,9 +52,10 @@ export abstract class OperationCommand extends BaseCommand {
   }
 
   async #summaryOf({pair, changed, plan, timeline, status}: OperationResult, verbose: boolean): Promise<string> {
-    const [{renderTimeline}, {formatDuration}] = await Promise.all([
+    const [{renderTimeline}, {formatDuration}, {stateWord}] = await Promise.all([
       import('../ui/timeline.js'),
       import('../ui/time.js'),
+      import('./pair-text.js'),
     ])
     const table = verbose || process.stdout.isTTY ? renderTimeline(timeline) : ''
     const [first] = timeline

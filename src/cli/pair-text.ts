@@ -3,17 +3,8 @@ import type {Color, Paint} from '../ui/colors.js'
 import {renderTable, plainText, type Column} from '../ui/table.js'
 import {formatTransfer} from '../ui/bytes.js'
 import {formatAge, formatDuration} from '../ui/time.js'
-import {exitCodes, type ExitCode} from '../exit-codes.js'
-
-/**
- * Status of `colo pair status`: 0 protected, 11 protected with reasons, 12 split-brain, 20 when no host of the pair answers, else 10.
- */
-export function exitOfStatus(status: PairStatus): ExitCode {
-  if (status.members.length > 0 && status.members.every(({reachable}) => !reachable)) return exitCodes.unreachable
-  if (status.state === 'split-brain') return exitCodes.splitBrain
-  if (status.state !== 'protected') return exitCodes.notProtected
-  return status.reasons.length > 0 ? exitCodes.degraded : exitCodes.done
-}
+import {exitCodes} from '../exit-codes.js'
+import {exitOfStatus} from './exit-of-status.js'
 
 /** One word first, then why with what to do, then both members. */
 export function statusText(status: PairStatus, paint: Paint): string {

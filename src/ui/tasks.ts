@@ -3,20 +3,17 @@ import type {ProgressSink} from '../operation/context.js'
 import type {Plan} from '../plan/plan.js'
 import {TaskBoard} from './task-board.js'
 
-/** `silent` draws nothing, `lines` a line with a time stamp per change, `live` redraws the list in place. */
-export type Display = 'silent' | 'lines' | 'live'
+/** `lines` draws a line with a time stamp per change, `live` redraws the list in place. */
+export type Display = 'lines' | 'live'
 
 export interface DisplayFacts {
-  /** --quiet or --json */
-  readonly quiet: boolean
   /** standard error is a terminal */
   readonly isTerminal: boolean
   readonly env: Readonly<Record<string, string | undefined>>
 }
 
 /** Redrawing needs a terminal that can do it; under systemd there is a journal, not a terminal. */
-export function displayFor({quiet, isTerminal, env}: DisplayFacts): Display {
-  if (quiet) return 'silent'
+export function displayFor({isTerminal, env}: DisplayFacts): Display {
   const redraws = isTerminal && env['TERM'] !== 'dumb' && env['JOURNAL_STREAM'] === undefined && env['CI'] === undefined
   return redraws ? 'live' : 'lines'
 }
@@ -41,7 +38,6 @@ export interface Progress {
  */
 export function createProgress(options: ProgressOptions): Progress {
   const stream = options.stream ?? process.stderr
-  if (options.display === 'silent') return silentProgress
   // a terminal that does not say how wide it is cannot be redrawn
   const live = options.display === 'live' && stream.columns >= 20
   const drawn: Promise<void>[] = []
@@ -77,9 +73,4 @@ export function createProgress(options: ProgressOptions): Progress {
       await Promise.all(drawn)
     },
   }
-}
-
-const silentProgress: Progress = {
-  sink: {planned: () => undefined, step: () => undefined, note: () => undefined},
-  end: () => Promise.resolve(),
 }

@@ -55,7 +55,7 @@ export function scripted(hosts: Readonly<Record<string, ScriptedHost>>): Scripte
         async inventory(): Promise<Inventory> {
           return inventory
         }
-        ask(): Ask | undefined {
+        async ask(): Promise<Ask | undefined> {
           return ask
         }
       }

@@ -29,12 +29,12 @@ const at = (step: string, state: StepProgress['state'], more: Partial<StepProgre
   ...more,
 })
 
-test('what it draws on: a terminal is live, everything else gets lines, quiet gets nothing', () => {
-  assert.equal(displayFor({quiet: true, isTerminal: true, env: {}}), 'silent')
-  assert.equal(displayFor({quiet: false, isTerminal: true, env: {TERM: 'xterm'}}), 'live')
-  assert.equal(displayFor({quiet: false, isTerminal: false, env: {}}), 'lines')
+test('what it draws on: a terminal is live, everything else gets lines', () => {
+  assert.equal(displayFor({isTerminal: false, env: {TERM: 'xterm'}}), 'lines')
+  assert.equal(displayFor({isTerminal: true, env: {TERM: 'xterm'}}), 'live')
+  assert.equal(displayFor({isTerminal: false, env: {}}), 'lines')
   for (const env of [{TERM: 'dumb'}, {JOURNAL_STREAM: '8:1'}, {CI: 'true'}]) {
-    assert.equal(displayFor({quiet: false, isTerminal: true, env}), 'lines')
+    assert.equal(displayFor({isTerminal: true, env}), 'lines')
   }
 })
 
@@ -105,16 +105,14 @@ test('draws lines off a terminal: every step once, failure with its reason, the 
   ])
 })
 
-test('silent draws nothing, and end settles twice', async () => {
-  const {progress, text} = drawing('silent')
-  progress.sink.planned(plan)
-  progress.sink.note('hello')
+test('end settles twice, and without a plan', async () => {
+  const {progress, text} = drawing()
   await progress.end()
   await progress.end()
   assert.equal(text(), '')
 })
 
-function drawing(display: 'lines' | 'silent' = 'lines'): {progress: Progress; text: () => string} {
+function drawing(): {progress: Progress; text: () => string} {
   const chunks: string[] = []
   const writable = new Writable({
     write(chunk: Buffer, _, done) {
@@ -123,7 +121,7 @@ function drawing(display: 'lines' | 'silent' = 'lines'): {progress: Progress; te
     },
   })
   const stream = Object.assign(writable, {columns: 0}) as unknown as NodeJS.WriteStream
-  return {progress: createProgress({display, commands: false, stream}), text: () => chunks.join('')}
+  return {progress: createProgress({display: 'lines', commands: false, stream}), text: () => chunks.join('')}
 }
 
 function unexpected(what: unknown): never {
