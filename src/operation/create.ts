@@ -6,7 +6,7 @@ import type {PairSpec} from '../pair/spec.js'
 import {planCreate} from '../plan/create.js'
 import {planDestroy} from '../plan/destroy.js'
 import type {OperationContext} from './context.js'
-import {openCandidates, type Candidates} from './candidates.js'
+import {openCandidates, type Candidate, type Candidates} from './candidates.js'
 import {settle} from './final-status.js'
 import {memberXmlOf} from './member-xml.js'
 import {identityFor} from './prepare-create.js'
@@ -124,10 +124,18 @@ async function cleanLeftover(context: OperationContext, candidates: Candidates, 
     identity: identityOf(record),
     keep: record.spec.hosts.primary,
     hosts: known.map(({entry}) => entry.name),
-    deleteCopies: true,
+    deleteCopies: await madeSecondaryImages(spec.name, known),
   })
   const clients = new Map(known.map((side) => [side.entry.name as string, side.client]))
   await runPlan(context, clients, plan, {timeoutMs: 120_000})
+}
+
+/** The interrupted create had made the secondary's images itself: its own undo says so. */
+async function madeSecondaryImages(pair: string, known: readonly Candidate[]): Promise<boolean> {
+  const intents = await Promise.all(known.map(({client}) => client.call('intent.read', {pair})))
+  return intents.some(
+    ({plan}) => plan?.steps.some(({id, undo}) => id.endsWith('/images') && undo !== undefined) === true,
+  )
 }
 
 function asFound({primary, secondary, close}: Candidates, spec: PairSpec): FoundPair {
