@@ -109,7 +109,6 @@ function deviceOf(input: MemberInput, disk: DiskLayout, index: number): object {
     id: `${disk.quorum}-device`,
     drive: disk.quorum,
     serial: disk.spec.name.slice(0, serialLength),
-    'share-rw': true,
     'write-cache': 'on',
     ...(index === 0 && input.spec.vm.kernel === undefined && {bootindex: 1}),
   }
