@@ -14,13 +14,16 @@ import {clientsOf, closeSide, entryOf, findPair, openSide, seenOf} from './sides
 
 const diskLimitMs = 300_000
 
-/** Makes the images that are missing on either host, blank and of the spec's size; existing ones are left as they are. */
+/**
+ * Makes the images that are missing on the primary's host, blank and of the spec's size; existing ones are left as they are. Those of the
+ * secondary are made by `create`, which copies the disks.
+ */
 export async function prepareDisks(
   context: OperationContext,
   spec: PairSpec,
   options: {readonly dryRun: boolean},
 ): Promise<OperationResult> {
-  const hosts = [spec.hosts.primary, spec.hosts.secondary]
+  const host = spec.hosts.primary
   const layout = layoutOf(spec)
   const plan: Plan = {
     id: context.newId(),
@@ -28,16 +31,16 @@ export async function prepareDisks(
     pair: spec.name,
     title: `prepare the disks of ${spec.name}`,
     finish: 'colo disk prepare -f FILE',
-    steps: hosts.map((host) => step(host, 'images', 'make the images that are missing', storage.images(layout, host))),
+    steps: [step(host, 'images', 'make the images that are missing', storage.images(layout, host))],
   }
   if (options.dryRun) return dryRunOf(plan)
-  const sides = await Promise.all(hosts.map((host) => openSide(context, host, spec.name)))
+  const side = await openSide(context, host, spec.name)
   try {
-    for (const side of sides) if ('problem' in side) throw side.problem
-    const timeline = await runPlan(context, clientsOf(sides), plan, {timeoutMs: diskLimitMs})
+    if ('problem' in side) throw side.problem
+    const timeline = await runPlan(context, clientsOf([side]), plan, {timeoutMs: diskLimitMs})
     return {pair: spec.name, changed: timeline.some(({state}) => state === 'done'), dryRun: false, plan, timeline}
   } finally {
-    sides.forEach(closeSide)
+    closeSide(side)
   }
 }
 

@@ -1,15 +1,18 @@
 import {strict as assert} from 'node:assert'
-import {existsSync} from 'node:fs'
-import {readFile} from 'node:fs/promises'
+import {existsSync, readFileSync} from 'node:fs'
 
 import type {Argv, RunResult} from '../../src/os/process.js'
 import {openLabSandbox, waitFor, type LabSandbox} from '../support/lab-sandbox.js'
-import {suite} from '../support/suite.js'
+import {suite, type T} from '../support/suite.js'
+
+type Test = (title: string, body: (t: T) => unknown, ms?: number) => void
 
 /** The first lab of a machine builds a root file system: minutes on a slow mirror. */
 const buildMs = 1_500_000
 
-const test = suite('lab')
+const whole = suite('lab')
+const why = whyNoLab()
+const test: Test = why === undefined ? whole : (title) => whole.skip(title, why)
 let shared: Promise<LabSandbox> | undefined
 
 /** One sandbox with a lab for all tests that do not end it; it goes with this process's last test. */
@@ -331,14 +334,14 @@ test('fill-scratch leaves no byte free, free-scratch gives it back', async () =>
   assert.ok((await free()) > 100_000)
 }, 60_000)
 
-test('down leaves nothing behind, and a second down is done', async () => {
+test('down leaves nothing behind, and a second down is done', async (t) => {
   const sandbox = await labOf()
+  t.defer(() => sandbox.close())
+  shared = undefined
   assert.notDeepEqual(await leftovers(sandbox), [])
   await sandbox.colo(['lab', 'down'])
   assert.deepEqual(await leftovers(sandbox), [])
   assert.equal((await sandbox.colo(['lab', 'down'])).stdout, 'there is no lab')
-  await sandbox.close()
-  shared = undefined
 }, 120_000)
 
 test('an up killed at any moment is cleaned up by down, or completed by up', async (t) => {
@@ -364,9 +367,12 @@ test('foreign namespaces with the same names are not touched', async (t) => {
   assert.match((await sandbox.run(['ip', 'netns', 'list'])).stdout, /^colo-alpha/)
 }, 120_000)
 
-if (
-  process.getuid?.() === 0 &&
-  existsSync('/proc/self/ns/net') &&
-  (await readFile('/proc/filesystems', 'utf8')).includes('overlay')
-)
-  test.run()
+/** What this machine lacks for a lab; undefined when nothing is known to be missing. */
+function whyNoLab(): string | undefined {
+  if (process.getuid?.() !== 0) return 'needs root'
+  if (!existsSync('/proc/self/ns/net')) return 'the kernel has no network namespaces'
+  if (!readFileSync('/proc/filesystems', 'utf8').includes('overlay')) return 'the kernel has no overlay file system'
+  return undefined
+}
+
+whole.run()
