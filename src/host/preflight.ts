@@ -11,7 +11,7 @@ import * as resources from './rules/resources.js'
 import * as services from './rules/services.js'
 
 export {blocking, worst, type Check} from './check.js'
-export {pathsToProbe} from './rules/resources.js'
+export {hostPathsToProbe, pathsToProbe} from './rules/resources.js'
 export {chooseAccel} from './rules/qemu.js'
 
 /** Everything that can be said of one host alone. Pure. */

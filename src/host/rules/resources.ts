@@ -123,8 +123,13 @@ export function pathsToProbe(spec: PairSpec, entry: HostEntry): string[] {
     ...spec.disks.flatMap((disk) => onHost(disk.image, entry.name) ?? []),
     ...spec.disks.map((disk) => overlayPaths(spec, disk, {host: entry.name, scratchRoot: entry.scratch}).active),
     ...(kernel === undefined ? [] : [kernel.image, ...(kernel.initrd === undefined ? [] : [kernel.initrd])]),
-    entry.scratch,
+    ...hostPathsToProbe(entry),
   ].filter((path, index, all) => all.indexOf(path) === index)
+}
+
+/** Paths to ask for when there is no pair yet: a file that is in the scratch root, so that its directory is told. */
+export function hostPathsToProbe(entry: HostEntry): string[] {
+  return [`${entry.scratch}/.colo`]
 }
 
 function scratchOf(disk: DiskSpec, entry: HostEntry): string {
