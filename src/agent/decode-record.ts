@@ -15,8 +15,8 @@ export class NewerFormatError extends ColoError {
   }
 }
 
-export const pairName = v.custom<PairName>((value) => typeof value === 'string' && parsePairName(value).ok, 'must be the name of a pair')
-export const hostName = v.custom<HostName>((value) => typeof value === 'string' && parseHostName(value).ok, 'must be the name of a host')
+export const pairName = v.custom<PairName>((value) => typeof value === 'string' && parsePairName(value).ok, 'the name of a pair')
+export const hostName = v.custom<HostName>((value) => typeof value === 'string' && parseHostName(value).ok, 'the name of a host')
 
 function perHost(value: v.GenericSchema<unknown, string>): v.GenericSchema<unknown, PerHost<string>> {
   return v.union([v.strictObject({same: value}), v.strictObject({byHost: v.record(v.string(), value)})])
@@ -51,7 +51,7 @@ const spec = v.strictObject({
   nics: v.array(
     v.strictObject({
       name: word,
-      mac: v.pipe(v.string(), v.regex(/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/, 'must be a MAC address in lower case')),
+      mac: v.pipe(v.string(), v.regex(/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/, 'a MAC address in lower case')),
       model: v.picklist(['virtio', 'e1000', 'rtl8139']),
       bridge: perHost(word),
       uncompared: v.picklist(['drop', 'pass']),
@@ -101,7 +101,7 @@ export const recordSchema = v.strictObject({
   }),
   addresses: v.record(v.string(), word),
   beaconPorts: v.record(v.string(), port),
-  beaconKey: v.pipe(v.string(), v.regex(/^([0-9a-f]{2})+$/, 'must be hex')),
+  beaconKey: v.pipe(v.string(), v.regex(/^([0-9a-f]{2})+$/, 'hex')),
   machine: word,
   accel: v.picklist(['kvm', 'tcg']),
   images: v.array(imageSchema),

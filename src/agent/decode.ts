@@ -28,9 +28,10 @@ export function parseJson(text: string, source: string): unknown {
   }
 }
 
-function expectedOf(issue: v.BaseIssue<unknown>): string {
-  if (issue.expected === null) return issue.message
-  return issue.expected === 'never' ? `expected: ${issue.message}` : issue.expected
+/** Our own messages say more than the schema's type. */
+function expectedOf({expected, message}: v.BaseIssue<unknown>): string {
+  if (!message.startsWith('Invalid')) return message
+  return expected === 'never' ? 'a known field' : (expected ?? message)
 }
 
 /** A whole number from `min` on. */
@@ -41,6 +42,6 @@ export function integer(min = 0) {
 export const port = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65_535))
 
 /** Text that is not empty and has no control characters, such as an id or a path. */
-export const word = v.pipe(v.string(), v.regex(/^[^\p{Cc}]+$/u, 'must be text without control characters'))
+export const word = v.pipe(v.string(), v.regex(/^[^\p{Cc}]+$/u, 'text without control characters'))
 
-export const path = v.pipe(v.string(), v.regex(/^\/[^\p{Cc}]*$/u, 'must be an absolute path'))
+export const path = v.pipe(v.string(), v.regex(/^\/[^\p{Cc}]*$/u, 'an absolute path'))

@@ -5,7 +5,7 @@ import type {ExecuteOptions, QmpEvent, QmpSession} from '../qmp/session.js'
 /** Nothing heard for this long: ask. STOP and RESUME of COLO are signs of life, so that a protected VM is rarely asked. */
 const QUIET_MS = 2000
 /** A reply that takes longer means hung. */
-const REPLY_MS = 1500
+const REPLY_MS = 1000
 const FOR_EVER_MS = 2 ** 31 - 1
 
 /**
@@ -15,6 +15,7 @@ const FOR_EVER_MS = 2 ** 31 - 1
  */
 export class HeldSession {
   readonly session: QmpSession
+  readonly #inner: QmpSession
   readonly #clock: Clock
   readonly #onHang: (hung: boolean) => void
   #heardAtMs: number
@@ -22,6 +23,7 @@ export class HeldSession {
   #hung = false
 
   constructor(inner: QmpSession, clock: Clock, onHang: (hung: boolean) => void) {
+    this.#inner = inner
     this.#clock = clock
     this.#onHang = onHang
     this.#heardAtMs = clock.monotonic()
@@ -35,7 +37,7 @@ export class HeldSession {
           return value
         } catch (error) {
           if (error instanceof QmpCommandError) this.heard()
-          if (error instanceof QmpTimeoutError) this.ask()
+          if (error instanceof QmpTimeoutError) this.#late(error.waitedMs)
           throw error
         }
       },
@@ -43,10 +45,7 @@ export class HeldSession {
     inner.onEvent((_event: QmpEvent) => {
       this.heard()
     })
-    this.#inner = inner
   }
-
-  readonly #inner: QmpSession
 
   get hung(): boolean {
     return this.#hung
@@ -81,6 +80,12 @@ export class HeldSession {
       clearTimeout(late)
       this.#asking = undefined
     })
+  }
+
+  /** A command had no reply in time: QMP answers in order, so that whatever comes next waits behind it. */
+  #late(waitedMs: number): void {
+    if (waitedMs >= REPLY_MS) this.#set(true)
+    this.ask()
   }
 
   /** Settles when it answers, or after `timeoutMs`. */

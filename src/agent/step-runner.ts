@@ -55,21 +55,23 @@ export class StepRunner {
     const {intents} = job.member
     const finished: string[] = []
     let noted: Promise<void> = Promise.resolve()
-    for (const step of job.steps) {
-      const committed = intents.current?.committed === true
-      if (!committed && job.gone.aborted) {
-        await noted
-        throw new InterruptedError(`the command went away before ${step.label} (${step.id})`)
+    try {
+      for (const step of job.steps) {
+        const committed = intents.current?.committed === true
+        if (!committed && job.gone.aborted) {
+          throw new InterruptedError(`the command went away before ${step.label} (${step.id})`)
+        }
+        const commits = intents.current?.plan.pointOfNoReturn === step.id
+        const signal = committed || commits ? job.ending : AbortSignal.any([job.gone, job.ending])
+        if (!(await this.#step(job, step, signal))) continue
+        finished.push(step.id)
+        noted = intents.finished([...finished])
+        noted.catch(() => undefined) // awaited below
+        if (commits) await noted
       }
-      const commits = intents.current?.plan.pointOfNoReturn === step.id
-      const ok = await this.#step(job, step, committed || commits ? job.ending : AbortSignal.any([job.gone, job.ending]))
-      if (!ok) continue
-      finished.push(step.id)
-      if (commits) await intents.finished(finished)
-      else noted = intents.finished([...finished])
-      noted.catch(() => undefined) // awaited below
+    } finally {
+      await noted
     }
-    await noted
     return finished
   }
 
