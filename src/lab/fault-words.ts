@@ -93,7 +93,8 @@ export async function applyFault(fault: Fault, context: LabContext): Promise<voi
     case 'free-scratch':
       return faults.freeScratch(fault.host, context)
     case 'start-agent':
-      return faults.startAgent(fault.host, context)
+      await faults.startAgent(fault.host, context)
+      return
     case 'signal-qemu':
       return faults.signalQemu(fault.signal, fault, context)
     case 'signal-agent':

@@ -78,17 +78,29 @@ export async function signalAgent(how: FaultSignal, host: LabHost, context: LabC
   await signalByPidFile(how, {host, file: '/run/colo-lab/agent.pid', what: 'colo agent'}, context)
 }
 
-/** Starts the agent of a host and waits until it listens (10 s). Does nothing when it runs. */
-export async function startAgent(host: LabHost, context: LabContext = systemLab()): Promise<void> {
+/**
+ * Starts the agent of a host and waits until it listens (10 s). One that runs already is left alone.
+ *
+ * @returns `not built` when the hosts' `colo` has no agent
+ * @throws {TimedOutError} when it does not listen
+ */
+export async function startAgent(
+  host: LabHost,
+  context: LabContext = systemLab(),
+): Promise<'started' | 'running' | 'not built'> {
   const {init} = await running(host, context)
+  const root = `/proc/${init?.pid ?? 0}/root`
   const pid = await pidInHost(init?.pid ?? 0, '/run/colo-lab/agent.pid')
-  if (pid !== undefined && (await succeeds(execIn(host, ['kill', '-0', pid], {}, context)))) return
-  await execIn(host, ['rm', '-f', '/run/colo/agent.sock'], {}, context)
-  await execIn(host, ['colo-lab-agent'], {}, context)
-  const listening = (): Promise<boolean> =>
-    Promise.resolve(existsSync(`/proc/${init?.pid ?? 0}/root/run/colo/agent.sock`))
+  const alive = pid !== undefined && (await succeeds(execIn(host, ['kill', '-0', pid], {}, context)))
+  if (!alive) {
+    await execIn(host, ['rm', '-f', '/run/colo/agent.sock'], {}, context)
+    await execIn(host, ['colo-lab-agent'], {}, context)
+    if (existsSync(`${root}/run/colo-lab/agent.missing`)) return 'not built'
+  }
+  const listening = (): Promise<boolean> => Promise.resolve(existsSync(`${root}/run/colo/agent.sock`))
   const hint = `see /var/log/colo-agent.log in ${host}`
   await poll({what: `the agent of ${host} to listen`, limitMs: 10_000, everyMs: 50, done: listening, hint})
+  return alive ? 'running' : 'started'
 }
 
 /** Destroys the TCP connections of a host with this port on either side; their peers get a RST. @see ss(8) -K */

@@ -2,13 +2,13 @@ import {existsSync} from 'node:fs'
 import {mkdir, readFile, rm, writeFile} from 'node:fs/promises'
 import {join} from 'node:path'
 
-import {ConflictError, PreflightError} from '../errors.js'
+import {ConflictError, PreflightError, TimedOutError} from '../errors.js'
 import {isAlive} from '../os/proc.js'
 import {bootId, probeAccelerator, type Accelerator} from './accel.js'
 import {inventoryYaml, knownHosts, sshConfig} from './config-files.js'
 import {systemLab, type LabContext} from './context.js'
 import {tearDown} from './down.js'
-import {execIn} from './exec.js'
+import {startAgent} from './faults.js'
 import {ensureGuest, type Guest} from './guest.js'
 import {hostArgv, poll, prepareHost, startHost, trustHosts} from './host.js'
 import {allNamespaces, labHosts, type LabHost} from './layout.js'
@@ -155,22 +155,29 @@ async function writeTrust(paths: LabPaths): Promise<string> {
 }
 
 /** Waits for ssh and libvirt on every host; a missing agent is only reported. The first libvirt call of a host probes QEMU for 8 s and more. */
-async function checkHosts({run, paths}: LabContext): Promise<string[]> {
+async function checkHosts(context: LabContext): Promise<string[]> {
+  const {run, paths} = context
   const answers = await Promise.all(
     labHosts.map(async (host): Promise<string[]> => {
       const ssh = ['ssh', '-F', sshConfigFile(paths), host] as const
       const reachable = async (): Promise<boolean> => succeeds(run([...ssh, '-o', 'ConnectTimeout=5', 'true']))
       await poll({what: `ssh to ${host}`, limitMs: 30_000, everyMs: 100, done: reachable})
       await run([...ssh, 'virsh', '-q', 'domcapabilities', '--virttype', 'qemu'], {timeoutMs: 120_000})
-      const agent = async (): Promise<boolean> =>
-        succeeds(execIn(host, ['sh', '-c', 'test -S /run/colo/agent.sock || test -e /run/colo-lab/agent.missing']))
-      const up = await succeeds(poll({what: 'the agent', limitMs: 10_000, everyMs: 100, done: agent}))
-      const missing = await succeeds(execIn(host, ['test', '-e', '/run/colo-lab/agent.missing']))
-      if (missing) return [`${host}: this build has no agent (dist/commands/agent/index.js)`]
-      return up ? [] : [`${host}: the agent does not listen on /run/colo/agent.sock; see /var/log/colo-agent.log there`]
+      return convergeAgent(host, context)
     }),
   )
   return answers.flat()
+}
+
+/** Starts the agent where it does not run. */
+async function convergeAgent(host: LabHost, context: LabContext): Promise<string[]> {
+  try {
+    const started = await startAgent(host, context)
+    return started === 'not built' ? [`${host}: this build has no agent (dist/commands/agent/index.js)`] : []
+  } catch (error) {
+    if (!(error instanceof TimedOutError)) throw error
+    return [`${host}: ${error.message}; ${error.hint ?? ''}`]
+  }
 }
 
 async function succeeds(promise: Promise<unknown>): Promise<boolean> {

@@ -37,13 +37,28 @@ export async function openLabSandbox(): Promise<LabSandbox> {
     'mount -t tmpfs tmpfs /run && ip link set lo up && echo ready && while :; do sleep 1000 & wait $!; done'
   const log = join(directory, 'sandbox.log')
   const outer = await spawnDetached(
-    ['unshare', '--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc', 'sh', '-c', script],
+    // it dies with this process, however that ends
+    [
+      'setpriv',
+      '--pdeathsig',
+      'KILL',
+      'unshare',
+      '--net',
+      '--mount',
+      '--pid',
+      '--fork',
+      '--kill-child',
+      '--mount-proc',
+      'sh',
+      '-c',
+      script,
+    ],
     log,
   )
   const holder = (await identify(outer)) ?? {pid: outer, startTicks: -1}
   await waitFor(async () => (await readFile(log, 'utf8')).includes('ready'), 'the sandbox')
   const [inner] = await childrenOf(outer)
-  const env = [`COLO_LAB_DATA=${join('/var/cache/colo-lab', `data-${outer}`)}`]
+  const env = [`COLO_LAB_DATA=${join(directory, 'data')}`]
   const inside = (argv: Argv): Argv => [
     'nsenter',
     '--target',
@@ -69,7 +84,6 @@ export async function openLabSandbox(): Promise<LabSandbox> {
     close: async () => {
       await endSandbox(holder)
       await rm(directory, {recursive: true, force: true})
-      await rm(join('/var/cache/colo-lab', `data-${outer}`), {recursive: true, force: true})
     },
   }
 }
