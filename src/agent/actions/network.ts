@@ -8,7 +8,7 @@ import type {QmpSession} from '../../qmp/session.js'
 import {setTap} from '../tap.js'
 import {send, settle, type ActionOf, type Perform} from './common.js'
 
-/** See the action `chardev`. One of the same id but another kind, port or path is an error, not taken for the wished-for one. */
+/** See the action `chardev`. One of the same id but of another kind, port or path, as of the former role, is replaced. */
 export const chardev: Perform<ActionOf<'chardev'>> = async (action, context) => {
   const qmp = await context.vm.qmp()
   const found = (await queryChardev(qmp)).find(({label}) => label === action.id)
@@ -17,14 +17,12 @@ export const chardev: Perform<ActionOf<'chardev'>> = async (action, context) => 
     await send(qmp, chardevRemove(action.id))
     return 'changed'
   }
-  if (found === undefined) {
-    await send(qmp, chardevAdd(action.id, action.backend, qmp.greeting.version))
-    return 'changed'
+  if (found !== undefined) {
+    if (fitsBackend(found.filename, action.backend)) return 'unchanged'
+    await send(qmp, chardevRemove(action.id))
   }
-  if (fitsBackend(found.filename, action.backend)) return 'unchanged'
-  throw new ConflictError(
-    `chardev ${action.id} of ${context.pair} exists as ${found.filename}, wanted is ${action.backend.type}`,
-  )
+  await send(qmp, chardevAdd(action.id, action.backend, qmp.greeting.version))
+  return 'changed'
 }
 
 /** See the action `chardev-await`. No event tells of a connection, so it polls. */
