@@ -59,6 +59,8 @@ export class EventRecorder {
   async load(): Promise<void> {
     const events = await this.#readFiles()
     const last = events.at(-1)
+    const cutOff = /[^\n]$/.test((await this.#options.files.readText(this.#file)) ?? '')
+    if (cutOff) this.#pending.unshift('\n')
     if (last !== undefined) this.#seq = last.seq + RESTART_GAP
     this.#lastAtMs = last?.atMs
     this.#bytes = (await this.#options.files.stat(this.#file))?.sizeBytes ?? 0

@@ -18,7 +18,7 @@ import type {PairRecord} from '../../../src/pair/record.js'
 import {connectQmp} from '../../../src/qmp/session.js'
 import {FakeQmp} from '../../support/fake-qmp.js'
 import type {T} from '../../support/suite.js'
-import {sampleRecord} from './sample-record.js'
+import {sampleRecord} from '../../support/sample-record.js'
 
 /** Datagrams between agents of one test, without the network; `cut` loses everything. */
 export class DatagramBus {

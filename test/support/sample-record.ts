@@ -1,5 +1,5 @@
-import {recordFormat, type PairRecord} from '../../../src/pair/record.js'
-import type {HostName, PairName, PairSpec} from '../../../src/pair/spec.js'
+import {recordFormat, type PairRecord} from '../../src/pair/record.js'
+import type {HostName, PairName, PairSpec} from '../../src/pair/spec.js'
 
 export const sampleSpec: PairSpec = {
   apiVersion: 'colo/v1',
