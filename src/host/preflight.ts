@@ -15,8 +15,10 @@ export {hostPathsToProbe, pathsToProbe} from './rules/resources.js'
 export {chooseAccel} from './rules/qemu.js'
 
 /** Everything that can be said of one host alone. Pure. */
-export function checkHost(facts: HostFacts, entry: HostEntry): Check[] {
+export function checkHost(told: HostFacts, entry: HostEntry): Check[] {
+  const facts = named(told, entry)
   return [
+    ...services.checkHostName(told, entry),
     pass({id: 'agent', host: facts.host}, `colo ${facts.agentVersion} answers`),
     ...qemu.checkQemu(facts),
     ...qemu.checkAcceleration(facts),
@@ -56,7 +58,8 @@ export interface PairCheckInput {
 /** Everything that must hold before a pair is created: both hosts, both together, and the spec against them. Pure. */
 export function checkPair(input: PairCheckInput): Check[] {
   const {spec, entries, records} = input
-  const {primary, secondary} = input.facts
+  const primary = named(input.facts.primary, entries.primary)
+  const secondary = named(input.facts.secondary, entries.secondary)
   const both = [primary, secondary] as const
   const sides = [
     {role: 'primary', facts: primary, entry: entries.primary},
@@ -64,6 +67,8 @@ export function checkPair(input: PairCheckInput): Check[] {
   ] as const
   return [
     ...checkEngine(spec),
+    ...services.checkHostName(input.facts.primary, entries.primary),
+    ...services.checkHostName(input.facts.secondary, entries.secondary),
     ...services.checkPairName(spec, records),
     ...sides.flatMap(({role, facts, entry}) => [
       ...qemu.checkQemu(facts),
@@ -92,6 +97,11 @@ export function checkPair(input: PairCheckInput): Check[] {
     ...network.checkPorts(spec, sides),
     ...network.checkMacs(spec, records),
   ]
+}
+
+/** Rules look things up by the inventory's name, whatever the agent calls itself. */
+function named(facts: HostFacts, entry: HostEntry): HostFacts {
+  return {...facts, host: entry.name}
 }
 
 function checkCommonMachine(a: HostFacts, b: HostFacts): Check[] {

@@ -1,3 +1,4 @@
+import type {HostEntry} from '../../pair/inventory.js'
 import type {PairRecord} from '../../pair/record.js'
 import type {PairSpec} from '../../pair/spec.js'
 import {fail, failUnlessForced, pass, warn, type Check} from '../check.js'
@@ -13,6 +14,14 @@ export const neededTools = {
 
 /** Clocks further apart make times in logs and records hard to compare; nothing is decided by them. */
 const CLOCK_WARN_MS = 1000
+
+/** Records name hosts; an agent keeps only those that name it. */
+export function checkHostName(facts: HostFacts, entry: HostEntry): Check[] {
+  if (facts.host === entry.name) return []
+  const message = `the agent calls itself ${facts.host}, the inventory calls it ${entry.name}`
+  const remedy = `rename it in the inventory, or start the agent with \`colo agent --host ${entry.name}\``
+  return [fail({id: 'host-name', host: entry.name}, message, remedy)]
+}
 
 export function checkTools(facts: HostFacts): Check[] {
   const about = {id: 'tools', host: facts.host}

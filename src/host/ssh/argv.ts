@@ -51,9 +51,9 @@ export function masterArgv(target: SshTarget, files: MasterFiles, remoteSocket: 
   ]
 }
 
-/** Asks or tells a running master: `check` fails when it is gone, `exit` ends it with everything that runs over it. */
-export function controlArgv(command: 'check' | 'exit', control: string, target: SshTarget): Argv {
-  return ['ssh', '-F', 'none', '-O', command, ...option('ControlPath', control), ...destination(target)]
+/** Fails when the master behind a control socket is gone. */
+export function checkArgv(control: string, target: SshTarget): Argv {
+  return ['ssh', '-F', 'none', '-O', 'check', ...option('ControlPath', control), ...destination(target)]
 }
 
 /** What to type to see the same failure by hand. */

@@ -5,7 +5,7 @@ import {armDeadline} from '../../qmp/deadline.js'
 import type {AgentClient} from '../agent-client.js'
 import {HelloError, openAgent} from '../agent-connection.js'
 import {agentRemedy, hungAgentRemedy, type ConnectContext} from '../connect-context.js'
-import {controlArgv, masterArgv, sshByHand, type MasterFiles, type SshTarget} from './argv.js'
+import {checkArgv, masterArgv, sshByHand, type MasterFiles, type SshTarget} from './argv.js'
 import {discard, exists, freshFiles, openDirectory, readLog, settle, settledFiles, sweep} from './directory.js'
 import {explainForward, explainSsh} from './failure.js'
 
@@ -46,15 +46,6 @@ export async function connectOverSsh(target: SshTarget, context: ConnectContext)
     files: settledFiles(directory, target, agentSocketPath, configFile),
   }
   return (await tryWarm(tunnel, context)) ?? (await startMaster(tunnel, context))
-}
-
-/**
- * Ends the shared control connection of a host, if there is one; for `host remove`. Whoever uses it is cut off.
- */
-export async function closeTunnel(target: SshTarget, context: Pick<ConnectContext, 'run' | 'env'>): Promise<void> {
-  const files = settledFiles(await openDirectory(context.env), target, agentSocketPath, context.env['COLO_SSH_CONFIG'])
-  await context.run(controlArgv('exit', files.control, target), {timeoutMs: CHECK_MS}).catch(() => undefined)
-  await discard(files)
 }
 
 async function tryWarm(tunnel: Tunnel, context: ConnectContext): Promise<AgentClient | undefined> {
@@ -126,7 +117,7 @@ async function helloOver(path: string, timeoutMs: number, {host, signal, clock}:
 }
 
 async function isAlive(tunnel: Tunnel, {run, signal}: ConnectContext): Promise<boolean> {
-  return run(controlArgv('check', tunnel.files.control, tunnel.target), {
+  return run(checkArgv(tunnel.files.control, tunnel.target), {
     timeoutMs: CHECK_MS,
     ...(signal && {signal}),
   }).then(
