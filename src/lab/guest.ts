@@ -1,11 +1,11 @@
 import {createHash} from 'node:crypto'
-import {existsSync} from 'node:fs'
-import {cp, mkdir, readFile, rename, rm, writeFile} from 'node:fs/promises'
+import {cp, mkdir, mkdtemp, readFile, rm, writeFile} from 'node:fs/promises'
 import {dirname, join} from 'node:path'
 
 import type {Run} from '../os/process.js'
+import {cacheEntry} from './cache.js'
 import type {Mirror} from './mirror.js'
-import {labAsset, type LabPaths} from './paths.js'
+import {labAsset, overlayHome, type LabPaths} from './paths.js'
 import type {Progress} from './progress.js'
 import {contained, type Rootfs} from './rootfs.js'
 
@@ -33,28 +33,21 @@ export async function ensureGuest(context: {
   mirror: () => Promise<Mirror>
 }): Promise<Guest> {
   const {run, paths, progress, rootfs} = context
-  const directory = join(paths.cache, `guest-${await guestKey(rootfs.key)}`)
-  if (!existsSync(directory)) {
-    await progress.step('guest: kernel, initramfs and boot disk', async () => {
-      const work = `${directory}.building`
-      const mirror = await context.mirror()
-      await rm(work, {recursive: true, force: true})
-      await mkdir(join(work, 'assets'), {recursive: true})
-      for (const name of sources) await cp(labAsset(name), join(work, 'assets', name))
-      await writeFile(join(work, 'apt.conf'), mirror.aptConf)
-      const argv = [
-        'sh',
-        labAsset('guest-build.sh'),
-        rootfs.directory,
-        work,
-        join(work, 'out'),
-        join(work, 'assets'),
-      ] as const
-      await run(contained([...argv]), {timeoutMs: 600_000})
-      await rename(join(work, 'out'), directory)
-      await rm(work, {recursive: true, force: true})
-    })
-  }
+  const directory = await cacheEntry(paths.cache, `guest-${await guestKey(rootfs.key)}`, (building) =>
+    progress.step('guest: kernel, initramfs and boot disk', async () => {
+      const work = await mkdtemp(join(overlayHome(paths.cache), 'colo-lab-guest-'))
+      try {
+        const assets = join(work, 'assets')
+        await mkdir(assets)
+        for (const name of sources) await cp(labAsset(name), join(assets, name))
+        await writeFile(join(work, 'apt.conf'), (await context.mirror()).aptConf)
+        const argv = ['sh', labAsset('guest-build.sh'), rootfs.directory, work, building, assets] as const
+        await run(contained([...argv]), {timeoutMs: 600_000})
+      } finally {
+        await rm(work, {recursive: true, force: true})
+      }
+    }),
+  )
   return {directory, kernel: (await readFile(join(directory, 'kernel-version'), 'utf8')).trim()}
 }
 

@@ -1,4 +1,4 @@
-import {existsSync} from 'node:fs'
+import {existsSync, statfsSync} from 'node:fs'
 import {dirname, join} from 'node:path'
 import {fileURLToPath} from 'node:url'
 
@@ -21,9 +21,20 @@ export function labPaths(env: NodeJS.ProcessEnv = process.env): LabPaths {
   return {
     cache: env['COLO_LAB_CACHE'] ?? '/var/cache/colo-lab',
     run: '/run/colo-lab',
-    data: env['COLO_LAB_DATA'] ?? '/var/lib/colo-lab',
+    data: env['COLO_LAB_DATA'] ?? join(overlayHome('/var/lib'), 'colo-lab'),
     tree: packageRoot,
   }
+}
+
+const overlayfsMagic = 0x79_4c_76_30
+
+/**
+ * Where the upper layer of an overlay can live: `wanted`, or memory when `wanted` is itself on an overlay, as in a container.
+ *
+ * @see Linux Documentation/filesystems/overlayfs.rst: the upper file system cannot be an overlay
+ */
+export function overlayHome(wanted: string): string {
+  return existsSync(wanted) && statfsSync(wanted).type === overlayfsMagic ? '/dev/shm' : wanted
 }
 
 export const stateFile = (paths: LabPaths): string => join(paths.run, 'state.json')

@@ -1,10 +1,11 @@
 import {createHash} from 'node:crypto'
 import {existsSync} from 'node:fs'
-import {mkdir, readdir, readFile, rename, rm, writeFile} from 'node:fs/promises'
+import {readFile, rm, writeFile} from 'node:fs/promises'
 import {join} from 'node:path'
 
 import {PreflightError} from '../errors.js'
 import type {Argv, Run} from '../os/process.js'
+import {cacheEntry} from './cache.js'
 import type {Mirror} from './mirror.js'
 import type {LabPaths} from './paths.js'
 import type {Progress} from './progress.js'
@@ -55,8 +56,7 @@ export function rootfsKey(): string {
 }
 
 /**
- * The root file system from the cache, or built now. An interrupted build leaves only a `.building` directory, which the next one removes:
- * mounts made on the way live in the build's own mount namespace.
+ * The root file system from the cache, or built now. Mounts made on the way live in the build's own mount namespace.
  *
  * @throws {ToolError} when debootstrap or apt fails
  * @throws {PreflightError} when the packages are older than the lab needs
@@ -69,27 +69,14 @@ export async function ensureRootfs(context: {
 }): Promise<Rootfs> {
   const {run, paths, progress} = context
   const key = rootfsKey()
-  const directory = join(paths.cache, `rootfs-${key}`)
-  if (!existsSync(directory)) {
-    await removeUnfinished(paths.cache)
+  const directory = await cacheEntry(paths.cache, `rootfs-${key}`, async (building) => {
     const mirror = await context.mirror()
-    const building = `${directory}.building`
-    await mkdir(paths.cache, {recursive: true})
     await progress.step('root file system: debootstrap', () => bootstrap({run, mirror, building}))
     await progress.step('root file system: QEMU and libvirt', () => installPackages({run, mirror, building}))
-    await rename(building, directory)
-  }
+  })
   const versions = versionsIn(await readFile(join(directory, 'var/lib/dpkg/status'), 'utf8'))
   requireQemu(versions.qemu)
   return {directory, key, versions}
-}
-
-/** Removes what interrupted builds left in the cache. */
-export async function removeUnfinished(cache: string): Promise<void> {
-  if (!existsSync(cache)) return
-  for (const name of await readdir(cache)) {
-    if (name.endsWith('.building')) await rm(join(cache, name), {recursive: true, force: true})
-  }
 }
 
 /** Keeps the mounts and processes of a build to itself: they end with it. */

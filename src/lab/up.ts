@@ -1,5 +1,5 @@
 import {existsSync} from 'node:fs'
-import {mkdir, readFile, rm, writeFile} from 'node:fs/promises'
+import {mkdir, readFile, readlink, rm, writeFile} from 'node:fs/promises'
 import {join} from 'node:path'
 
 import {ConflictError, PreflightError, TimedOutError} from '../errors.js'
@@ -106,8 +106,23 @@ async function claim(context: LabContext, {rootfs, guest, accelerator}: Parts): 
       },
     )
   }
-  await rm(paths.data, {recursive: true, force: true})
+  await ownData(paths, state.bootId)
   await writeState(paths, state)
+}
+
+/** Empties the hosts' directory, unless a lab in another network namespace of this machine lives from it. */
+async function ownData(paths: LabPaths, boot: string): Promise<void> {
+  const mark = join(paths.data, 'owner')
+  const own = `${boot} ${await readlink('/proc/self/ns/net')}\n`
+  const found = existsSync(mark) ? await readFile(mark, 'utf8') : ''
+  if (found.startsWith(boot) && found !== own) {
+    throw new ConflictError(`${paths.data} belongs to a lab in another network namespace`, {
+      hint: 'set COLO_LAB_DATA to a directory of its own; or remove that one when its lab is gone',
+    })
+  }
+  await rm(paths.data, {recursive: true, force: true})
+  await mkdir(paths.data, {recursive: true})
+  await writeFile(mark, own)
 }
 
 function sameParts(a: LabState, b: LabState): boolean {
