@@ -1,4 +1,5 @@
 import {randomUUID} from 'node:crypto'
+import {setMaxListeners} from 'node:events'
 import {dirname} from 'node:path'
 import type {HostFacts} from '../host/facts.js'
 import type {Clock} from '../os/clock.js'
@@ -56,6 +57,7 @@ const TICK_MS = 1000
 export async function startAgent(options: AgentOptions): Promise<Agent> {
   const {host, version, files, clock, run, roots, socketPath, problem} = options
   const ending = new AbortController()
+  setMaxListeners(0, ending.signal)
   const hello: Hello = {
     protocol: protocolVersion,
     version,

@@ -1,3 +1,4 @@
+import {setMaxListeners} from 'node:events'
 import type {Port} from '../os/sockets.js'
 import {LineFramer} from '../qmp/line-framer.js'
 import {decodeRequest, unknownId, type BadRequest} from './decode-request.js'
@@ -26,6 +27,7 @@ export type Handle = (request: Request, client: Client) => Promise<unknown>
 /** Serves one connection: lines in, replies out; never throws, and never waits for a slow reader. */
 export function serveClient(port: Port, handle: Handle, onGone: (client: Client) => void): Client {
   const gone = new AbortController()
+  setMaxListeners(0, gone.signal) // one per thing that waits
   const framer = new LineFramer()
   let underWay = 0
 

@@ -1,3 +1,4 @@
+import {setMaxListeners} from 'node:events'
 import {StateError, TimedOutError} from '../errors.js'
 import type {Clock} from '../os/clock.js'
 import type {Files} from '../os/files.js'
@@ -74,6 +75,7 @@ export class Member {
   constructor(pair: string, deps: MemberDeps) {
     this.pair = pair
     this.#deps = deps
+    setMaxListeners(0, this.#end.signal)
     const {files, clock, host, roots, table, problem} = deps
     const {stateDir: directory, agentSocket, yankSocket, domain} = layoutOfName(pair, roots)
     const now = (): number => clock.now()

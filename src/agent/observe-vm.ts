@@ -34,14 +34,14 @@ export type VnetHdrCache = Map<string, boolean>
 /**
  * Asks one QEMU everything at once.
  *
- * @param limitMs for all replies together
+ * @param limitMs for each of two rounds of questions, which overlap
  * @throws {QmpTimeoutError} when it hangs, {QmpClosedError} when it went away
  */
 export async function viewVm(
   qmp: QmpSession,
   {layout, limitMs, cache}: {layout: PairLayout; limitMs: number; cache: VnetHdrCache},
 ): Promise<VmView> {
-  const limit = {timeoutMs: limitMs, signal: AbortSignal.timeout(limitMs + 50)}
+  const limit = {timeoutMs: limitMs}
   const [status, colo, migration, chardevs, graph, exports, jobs, objects] = await Promise.all([
     queryStatus(qmp, limit),
     unlessRefused(
@@ -83,7 +83,7 @@ export async function viewVm(
 
 async function viewObjects(
   qmp: QmpExecutor,
-  {layout, cache, limit}: {layout: PairLayout; cache: VnetHdrCache; limit: {timeoutMs: number; signal: AbortSignal}},
+  {layout, cache, limit}: {layout: PairLayout; cache: VnetHdrCache; limit: {timeoutMs: number}},
 ): Promise<Map<string, ObjectObservation>> {
   const wanted = new Set(layout.nics.flatMap((nic) => Object.values(nic.objects)))
   const found = (await qomList(qmp, '/objects', limit)).filter(({name}) => wanted.has(name))
