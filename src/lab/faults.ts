@@ -1,64 +1,18 @@
 import {existsSync} from 'node:fs'
 import {readFile} from 'node:fs/promises'
 
-import {NotFoundError, StateError} from '../errors.js'
-import {isAlive} from '../os/proc.js'
-import type {LabContext} from './context.js'
-import {systemLab} from './context.js'
+import {NotFoundError} from '../errors.js'
+import {systemLab, type LabContext} from './context.js'
 import {execIn} from './exec.js'
-import {hostArgv, killHost, poll, startHost} from './host.js'
-import {cablesOf, namespaces, type LabHost} from './layout.js'
-import {healHost} from './links.js'
-import {hostLines, runBatch} from './network.js'
-import {readState, recordHost, type HostProcess, type LabState} from './state.js'
+import {poll, succeeds} from './host.js'
+import type {LabHost} from './layout.js'
+import {runningHost} from './power.js'
 
 export {cut, heal, type CutOptions} from './links.js'
+export {crash, powerOff, powerOn} from './power.js'
 
 /** What can be killed, stopped and continued. */
 export type FaultSignal = 'kill' | 'stop' | 'continue'
-
-/**
- * Cuts the power of a host: first all its cables fall silent at once, then everything in it dies. Nobody gets a FIN or a RST: the
- * sockets that the kernel would go on serving without their process are removed before a cable is plugged in again.
- *
- * @throws {StateError} when it is off already
- */
-export async function powerOff(host: LabHost, context: LabContext = systemLab()): Promise<void> {
-  const process = await running(host, context)
-  const lines = cablesOf(host).map(({near}) => `link set ${near.device} down`)
-  await runBatch(context.run, {namespace: namespaces.host(host), lines})
-  await killHost(process)
-  await recordHost(context.paths, host, undefined)
-  await forgetSockets(host, context)
-}
-
-/** Ends a host so that its peers see it: the kernel closes its connections. Cables stay as they are. */
-export async function crash(host: LabHost, context: LabContext = systemLab()): Promise<void> {
-  await killHost(await running(host, context))
-  await recordHost(context.paths, host, undefined)
-}
-
-/**
- * Starts a host that is off on the disk it had; its cables are plugged in and its network is as after a boot.
- *
- * @throws {StateError} when it is on
- */
-export async function powerOn(host: LabHost, context: LabContext = systemLab()): Promise<void> {
-  const state = await requireLab(context)
-  const old = state.hosts[host]
-  if (old !== undefined && (await isAlive(old.outer)))
-    throw new StateError(`lab host ${host} is on`, {actual: 'on', required: ['off']})
-  await forgetSockets(host, context)
-  await resetNetwork(host, context)
-  await healHost(host, context)
-  await runBatch(context.run, {namespace: namespaces.host(host), lines: hostLines(host)})
-  const {rootfs, guest, accelerator} = state
-  await startHost({
-    paths: context.paths,
-    host,
-    argv: hostArgv({host, paths: context.paths, rootfs, guest, accelerator}),
-  })
-}
 
 /** Signals the QEMU of a domain (a pair's is named like the pair). @throws {NotFoundError} when it is not running */
 export async function signalQemu(
@@ -88,7 +42,7 @@ export async function startAgent(
   host: LabHost,
   context: LabContext = systemLab(),
 ): Promise<'started' | 'running' | 'not built'> {
-  const {init} = await running(host, context)
+  const {init} = await runningHost(host, context)
   const root = `/proc/${init?.pid ?? 0}/root`
   const pid = await pidInHost(init?.pid ?? 0, '/run/colo-lab/agent.pid')
   const alive = pid !== undefined && (await succeeds(execIn(host, ['kill', '-0', pid], {}, context)))
@@ -134,45 +88,12 @@ export async function freeScratch(host: LabHost, context: LabContext = systemLab
   await execIn(host, ['rm', '-f', fillFile, `${fillFile}.rest`], {}, context)
 }
 
-async function running(host: LabHost, context: LabContext): Promise<HostProcess> {
-  const process = (await requireLab(context)).hosts[host]
-  if (process !== undefined && (await isAlive(process.outer))) return process
-  throw new StateError(
-    `lab host ${host} is not running`,
-    {actual: 'off', required: ['running']},
-    {hint: `colo lab fault power-on ${host}`},
-  )
-}
-
-async function requireLab(context: LabContext): Promise<LabState> {
-  const state = await readState(context.paths)
-  if (state !== undefined) return state
-  throw new StateError('the lab is not up', {actual: 'down', required: ['up']}, {hint: 'colo lab up'})
-}
-
-/** What the kernel keeps of dead processes: half-closed connections that it would go on serving. */
-async function forgetSockets(host: LabHost, {run}: LabContext): Promise<void> {
-  await run(['ip', 'netns', 'exec', namespaces.host(host), 'ss', '-K', '-a', '-t'])
-}
-
-/** What a boot would not have: firewall rules, traffic control, leftover links. */
-async function resetNetwork(host: LabHost, {run}: LabContext): Promise<void> {
-  const namespace = namespaces.host(host)
-  await run(['ip', 'netns', 'exec', namespace, 'nft', 'flush', 'ruleset'])
-  const {stdout} = await run(['ip', '-n', namespace, '-json', 'link', 'show'])
-  const own = new Set(['lo', 'br0', 'br1', ...cablesOf(host).map(({near}) => near.device)])
-  for (const {ifname = ''} of JSON.parse(stdout) as ReadonlyArray<{ifname?: string}>) {
-    if (!own.has(ifname)) await run(['ip', '-n', namespace, 'link', 'del', ifname])
-    else await succeeds(run(['tc', '-n', namespace, 'qdisc', 'del', 'dev', ifname, 'clsact']))
-  }
-}
-
 async function signalByPidFile(
   how: FaultSignal,
   at: {host: LabHost; file: string; what: string},
   context: LabContext,
 ): Promise<void> {
-  const {init} = await running(at.host, context)
+  const {init} = await runningHost(at.host, context)
   const pid = await pidInHost(init?.pid ?? 0, at.file)
   if (pid === undefined) throw new NotFoundError(`no ${at.what} runs on ${at.host}: ${at.file} is missing there`)
   const signal = {kill: 'KILL', stop: 'STOP', continue: 'CONT'}[how]
@@ -186,11 +107,4 @@ async function pidInHost(init: number, file: string): Promise<string | undefined
   } catch {
     return undefined
   }
-}
-
-function succeeds(promise: Promise<unknown>): Promise<boolean> {
-  return promise.then(
-    () => true,
-    () => false,
-  )
 }

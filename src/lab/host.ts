@@ -89,6 +89,14 @@ export async function killHost(process: HostProcess): Promise<void> {
   await poll({what: 'the processes of a lab host to end', limitMs: 20_000, everyMs: 20, done: gone})
 }
 
+/** Whether it settles well; for questions that are answered by an exit status. */
+export async function succeeds(promise: Promise<unknown>): Promise<boolean> {
+  return promise.then(
+    () => true,
+    () => false,
+  )
+}
+
 /** Waits for a condition that has no event to wait for. */
 export async function poll(wait: {
   what: string

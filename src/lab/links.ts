@@ -1,7 +1,7 @@
 import {UsageError} from '../errors.js'
 import type {LabContext} from './context.js'
 import {systemLab} from './context.js'
-import {cableOf, cablesOf, type Cable, type LabHost, type LabLink} from './layout.js'
+import {cableOf, cablesOf, namespaces, type Cable, type LabHost, type LabLink} from './layout.js'
 import {runBatch, type IpBatch} from './network.js'
 
 export interface CutOptions {
@@ -36,6 +36,16 @@ export async function heal(at: {host: LabHost; link: LabLink}, context: LabConte
 /** Heals every link of a host. */
 export async function healHost(host: LabHost, context: LabContext): Promise<void> {
   for (const cable of cablesOf(host)) for (const action of planHeal(cable)) await act(action, context)
+}
+
+/** Takes back every cut in one direction; the other kinds are undone by converging the network. */
+export async function healDirections({run}: LabContext): Promise<void> {
+  for (const namespace of [namespaces.management, namespaces.replication, namespaces.lan]) {
+    const {stdout} = await run(['ip', 'netns', 'exec', namespace, 'nft', 'list', 'tables'])
+    for (const [, table] of stdout.matchAll(/^table bridge (cut_\w+)$/gm)) {
+      await run(['ip', 'netns', 'exec', namespace, 'nft', 'delete', 'table', 'bridge', table ?? ''])
+    }
+  }
 }
 
 /** The one action that makes a cut. */

@@ -38,6 +38,7 @@ export function overlayHome(wanted: string): string {
 }
 
 export const stateFile = (paths: LabPaths): string => join(paths.run, 'state.json')
+export const hostFile = (paths: LabPaths, host: LabHost): string => join(paths.run, `host-${host}.json`)
 export const inventoryFile = (paths: LabPaths): string => join(paths.run, 'hosts.yaml')
 export const sshDir = (paths: LabPaths): string => join(paths.run, 'ssh')
 export const sshConfigFile = (paths: LabPaths): string => join(paths.run, 'ssh', 'config')

@@ -10,12 +10,14 @@ import {systemLab, type LabContext} from './context.js'
 import {tearDown} from './down.js'
 import {startAgent} from './faults.js'
 import {ensureGuest, type Guest} from './guest.js'
-import {hostArgv, poll, prepareHost, startHost, trustHosts} from './host.js'
-import {allNamespaces, labHosts, type LabHost} from './layout.js'
+import {hostArgv, poll, prepareHost, startHost, succeeds, trustHosts} from './host.js'
+import {allNamespaces, labHosts, namespaces, type LabHost} from './layout.js'
+import {healDirections} from './links.js'
 import {withLabLock} from './lock.js'
 import {findMirror} from './mirror.js'
 import {bringUpNetwork, listNamespaces} from './network.js'
 import {hostUpper, inventoryFile, sshConfigFile, sshDir, type LabPaths} from './paths.js'
+import {clearNetwork} from './power.js'
 import {silentProgress, type Progress} from './progress.js'
 import {ensureRootfs, type Rootfs, type RootfsVersions} from './rootfs.js'
 import {readState, writeState, type LabState} from './state.js'
@@ -58,15 +60,25 @@ async function bringUp({run, paths}: LabContext, progress: Progress): Promise<La
     return answer
   })
   await claim({run, paths}, {rootfs, guest, accelerator})
-  await progress.step('networks', () => bringUpNetwork(run))
-  const startedHosts = await startMissing({run, paths}, {rootfs, guest, accelerator}, progress)
+  const missing = await missingHosts(paths)
+  await progress.step('networks', async () => {
+    await clearNetworks({run, paths}, missing)
+    await bringUpNetwork(run)
+    await healDirections({run, paths})
+  })
+  await writeKeys({run, paths})
+  if (missing.length > 0) {
+    await progress.step(`hosts: ${missing.join(', ')}`, () =>
+      startHosts({run, paths}, {rootfs, guest, accelerator}, missing),
+    )
+  }
   const warnings = await progress.step('hosts answer: ssh, libvirt, agent', () => checkHosts({run, paths}))
   for (const warning of warnings) progress.warn(warning)
   return {
     accelerator,
     versions: {...rootfs.versions, guestKernel: guest.kernel},
     env: {COLO_HOSTS: inventoryFile(paths), COLO_SSH_CONFIG: sshConfigFile(paths)},
-    startedHosts,
+    startedHosts: missing,
     warnings,
   }
 }
@@ -130,24 +142,33 @@ function sameParts(a: LabState, b: LabState): boolean {
   return parts.every((part) => a[part] === b[part])
 }
 
-/** Starts, side by side, every host that is not running. */
-async function startMissing({run, paths}: LabContext, parts: Parts, progress: Progress): Promise<LabHost[]> {
-  await writeKeys({run, paths})
+async function missingHosts(paths: LabPaths): Promise<LabHost[]> {
   const state = await readState(paths)
   const missing: LabHost[] = []
   for (const host of labHosts) {
     const process = state?.hosts[host]
     if (process?.init === undefined || !(await isAlive(process.init))) missing.push(host)
   }
-  if (missing.length === 0) return missing
-  await progress.step(`hosts: ${missing.join(', ')}`, async () => {
-    for (const host of missing) await prepareHost(run, paths, host)
-    const trusted = await writeTrust(paths)
-    for (const host of missing) await trustHosts(paths, host, trusted)
-    const place = {paths, rootfs: parts.rootfs.directory, guest: parts.guest.directory, accelerator: parts.accelerator}
-    for (const host of missing) await startHost({paths, host, argv: hostArgv({...place, host})})
-  })
   return missing
+}
+
+/** Hosts that were powered off or died start with a network as after a boot. */
+async function clearNetworks(context: LabContext, hosts: readonly LabHost[]): Promise<void> {
+  const present = await listNamespaces(context.run)
+  for (const host of hosts) if (present.includes(namespaces.host(host))) await clearNetwork(host, context)
+}
+
+async function startHosts({run, paths}: LabContext, parts: Parts, hosts: readonly LabHost[]): Promise<void> {
+  for (const host of hosts) await prepareHost(run, paths, host)
+  const trusted = await writeTrust(paths)
+  for (const host of hosts) await trustHosts(paths, host, trusted)
+  const place = {
+    paths,
+    rootfs: parts.rootfs.directory,
+    guest: parts.guest.directory,
+    accelerator: parts.accelerator,
+  }
+  await Promise.all(hosts.map((host) => startHost({paths, host, argv: hostArgv({...place, host})})))
 }
 
 /** The lab's key pair and ssh settings, and the inventory for commands on this machine. */
@@ -193,13 +214,6 @@ async function convergeAgent(host: LabHost, context: LabContext): Promise<string
     if (!(error instanceof TimedOutError)) throw error
     return [`${host}: ${error.message}; ${error.hint ?? ''}`]
   }
-}
-
-async function succeeds(promise: Promise<unknown>): Promise<boolean> {
-  return promise.then(
-    () => true,
-    () => false,
-  )
 }
 
 function requireRoot(): void {
