@@ -1,5 +1,6 @@
 import {UsageError} from '../errors.js'
 import type {NicLayout} from '../pair/layout.js'
+import type {PairRecord} from '../pair/record.js'
 import {onHost, type PairSpec} from '../pair/spec.js'
 import {hex, isQ35, memberArgs, missing, type MemberInput} from './member-args.js'
 import {
@@ -55,7 +56,7 @@ export function buildMemberXml(input: MemberXmlInput): string {
     (domain) => set(domain, kibibytes('currentMemory', spec.vm.memoryBytes)),
     (domain) => set(domain, element('vcpu', {placement: 'static'}, [String(spec.vm.vcpus)])),
     (domain) => edit(domain, 'os', (os) => withBoot(os, spec.vm, record.machine)),
-    (domain) => set(domain, cpuOf(spec.vm.cpu)),
+    (domain) => set(domain, cpuOf(spec.vm.cpu, record.accel)),
     (domain) => withLifecycle(domain, spec.vm),
     (domain) => edit(domain, 'devices', (devices) => withDevices(devices, input)),
     (domain) => edit(domain, 'qemu:commandline', (line) => append(line, ...args)),
@@ -134,10 +135,15 @@ function withLifecycle(domain: XmlElement, {onPoweroff, onReboot}: PairSpec['vm'
 }
 
 /** `check='none'`: what the guest gets is decided by QEMU on both hosts alike; libvirt must not add or drop features. */
-function cpuOf(model: string): XmlElement {
+function cpuOf(model: string, accel: PairRecord['accel']): XmlElement {
   switch (model) {
     case 'host-passthrough':
     case 'host':
+      if (accel !== 'kvm') {
+        throw new UsageError(`vm.cpu: ${model} needs KVM on both hosts`, {
+          hint: 'choose a model such as qemu64, or max',
+        })
+      }
       return element('cpu', {mode: 'host-passthrough', check: 'none', migratable: 'on'})
     case 'max':
     case 'maximum':

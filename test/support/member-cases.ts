@@ -12,6 +12,7 @@ export interface MemberCase {
   readonly machine: string
   readonly spec: PairSpec
   readonly reconnect?: 'ms' | 'seconds'
+  readonly accel?: 'kvm' | 'tcg'
 }
 
 const disk = (name: string, change: Partial<DiskSpec> = {}): DiskSpec => ({
@@ -56,11 +57,16 @@ export const memberCases: readonly MemberCase[] = [
     nics: [nic(0, {model: 'rtl8139'})],
     vm: {...specOf().vm, cpu: 'max', onReboot: 'stop'},
   }),
-  caseOf('q35', 'pc-q35-7.2', {
-    disks: [disk('root'), disk('sata', {bus: 'ide'}), disk('sata2', {bus: 'ide'})],
-    nics: [nic(0), nic(1, {model: 'e1000'})],
-    vm: {...specOf().vm, cpu: 'host-passthrough', memoryBytes: 96 * 1024 ** 2},
-  }),
+  caseOf(
+    'q35',
+    'pc-q35-7.2',
+    {
+      disks: [disk('root'), disk('sata', {bus: 'ide'}), disk('sata2', {bus: 'ide'})],
+      nics: [nic(0), nic(1, {model: 'e1000'})],
+      vm: {...specOf().vm, cpu: 'host-passthrough', memoryBytes: 96 * 1024 ** 2},
+    },
+    {accel: 'kvm'},
+  ),
   caseOf('per-host', 'pc-i440fx-7.2', {
     disks: [
       disk('root', {
@@ -79,11 +85,11 @@ export const memberCases: readonly MemberCase[] = [
   }),
 ]
 
-export function memberInput({spec, machine, reconnect = 'ms'}: MemberCase, role: Role): MemberXmlInput {
+export function memberInput({spec, machine, reconnect = 'ms', accel = 'tcg'}: MemberCase, role: Role): MemberXmlInput {
   return {
     spec,
     layout: layoutOf(spec),
-    record: recordOf(role, {spec, machine}),
+    record: recordOf(role, {spec, machine, accel}),
     role,
     host: role === 'primary' ? 'alpha' : 'beta',
     peer: role === 'primary' ? 'beta' : 'alpha',

@@ -165,6 +165,13 @@ refused(
   /onPoweroff restart with onReboot stop/,
 )
 
+const passthrough = specOf({vm: {...specOf().vm, cpu: 'host-passthrough'}})
+refused(
+  'the CPU of the host without KVM',
+  {spec: passthrough, layout: layoutOf(passthrough)},
+  /host-passthrough needs KVM/,
+)
+
 test('what the user put into the template stays, and goes before our arguments', () => {
   const template = `<domain><cputune><shares>5</shares></cputune><devices><rng model='virtio'/>
     <serial type='file'><source path='/my.log'/></serial><serial type='pty'/></devices>
