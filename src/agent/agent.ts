@@ -76,13 +76,13 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     table: new TcpTable(files, clock),
     nonce: randomUUID(),
     announce: (member) => {
-      beacons.announce(member)
+      beacons.announce(member.talk)
     },
     problem,
   })
   const beacons = new BeaconService({
-    speakers: () => members.opened,
-    find: (pair) => members.peek(pair),
+    speakers: () => [...members.opened].map(({talk}) => talk),
+    find: (pair) => members.peek(pair)?.talk,
     bind: options.bind,
     monotonic: () => clock.monotonic(),
   })

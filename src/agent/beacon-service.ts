@@ -8,7 +8,6 @@ const REBIND_MS = 2000
 
 /** A pair as the service needs it. */
 export interface Speaker {
-  readonly pair: string
   /** where from, where to; undefined while there is no record */
   readonly route: Route | undefined
   readonly key: string | undefined

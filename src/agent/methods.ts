@@ -82,7 +82,7 @@ export class AgentMethods {
       this.#exclusive(params, call, async (job) => ({failures: await this.#deps.runner.undo(job)})),
     'generation.learn': async ({pair, generation, alone}) => {
       const member = await this.#deps.members.find(pair)
-      return member === undefined ? {fenced: false} : member.learn({generation, alone})
+      return member === undefined ? {fenced: false} : member.talk.learn({generation, alone})
     },
     'events.read': (params, {client, id}) => this.#readEvents(params, client, id),
   }

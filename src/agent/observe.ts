@@ -3,7 +3,6 @@ import type {Files} from '../os/files.js'
 import type {LockHolder, MemberObservation, NicObservation} from '../pair/observation.js'
 import type {NicLayout} from '../pair/layout.js'
 import {QmpClosedError} from '../qmp/errors.js'
-import {observationOf} from './checkpoint-counter.js'
 import {summaryOf} from './intent-store.js'
 import type {Member} from './member.js'
 import {viewVm, type VmView} from './observe-vm.js'
@@ -31,11 +30,11 @@ export async function observeMember(member: Member, deps: ObserverDeps): Promise
   const record = await member.records.read()
   const [{qmp, view}, nbd, filters] = await Promise.all([
     askVm(member),
-    member.watch.state(),
+    member.guard.watch.state(),
     record === undefined ? new Set<string>() : deps.filters.tables(),
   ])
   const {layout} = member
-  const {active, latched, blindSince} = member.protection.now
+  const {active, latched, blindSince} = member.guard.now
   const nics = await Promise.all(layout.nics.map((nic) => observeNic(nic, {files: deps.files, filters, view})))
   const replicates = view?.disks.some(({children}) => children.length > 1) === true || (view?.exports.length ?? 0) > 0
   return {
@@ -54,10 +53,10 @@ export async function observeMember(member: Member, deps: ObserverDeps): Promise
       const exported = view?.exports.includes(disk.exportId) === true
       return {index, ...seen, replication: active || replicates ? nbd.nbd : 'none', exported}
     }),
-    checkpoints: observationOf(member.checkpoints, deps.clock.now()),
+    checkpoints: member.checkpoints.observation(),
     latched: active ? latched : [],
     blindSince: active ? blindSince : undefined,
-    peer: member.peer,
+    peer: member.talk.last,
     jobs: view?.jobs ?? [],
   }
 }

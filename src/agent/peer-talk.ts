@@ -1,0 +1,154 @@
+import type {Clock} from '../os/clock.js'
+import type {Files} from '../os/files.js'
+import {kinship} from '../pair/generation.js'
+import type {PairLayout} from '../pair/layout.js'
+import type {PeerWord} from '../pair/observation.js'
+import type {Generation} from '../pair/record.js'
+import type {BeaconWord} from './beacon.js'
+import type {Route} from './beacon-service.js'
+import type {EventRecorder} from './event-recorder.js'
+import {PeerEar} from './peer-ear.js'
+import type {ProtectionGuard} from './protection-guard.js'
+import type {ProtectionStore} from './protection-store.js'
+import type {RecordStore} from './record-store.js'
+import {setTap} from './tap.js'
+
+/** How many ancestors a word carries to a peer that is in the same generation. */
+const SHORT_DESCENT = 4
+
+export interface PeerTalkOptions {
+  readonly clock: Clock
+  readonly files: Files
+  readonly nonce: string
+  readonly records: RecordStore
+  readonly events: EventRecorder
+  readonly store: ProtectionStore
+  readonly guard: ProtectionGuard
+  readonly layout: () => PairLayout
+  readonly domain: () => BeaconWord['domain']
+  readonly background: (work: Promise<unknown>) => void
+  readonly problem: (text: string) => void
+}
+
+/** What two agents tell each other about one pair, and what the loser does at once when it learns that it lost. */
+export class PeerTalk {
+  readonly #options: PeerTalkOptions
+  readonly #ear = new PeerEar()
+  #seq = 0
+
+  constructor(options: PeerTalkOptions) {
+    this.#options = options
+  }
+
+  get key(): string | undefined {
+    return this.#options.records.current?.beaconKey
+  }
+
+  get route(): Route | undefined {
+    const record = this.#options.records.current
+    if (record === undefined) return undefined
+    const at = (host: string): Route['local'] | undefined => {
+      const address = record.addresses[host]
+      const port = record.beaconPorts[host]
+      return address === undefined || port === undefined ? undefined : {address, port}
+    }
+    const local = at(record.host)
+    const peer = at(record.peer)
+    return local === undefined || peer === undefined ? undefined : {local, peer}
+  }
+
+  get last(): PeerWord | undefined {
+    return this.#ear.last
+  }
+
+  word(): BeaconWord | undefined {
+    const {records, store, clock, nonce} = this.#options
+    const record = records.current
+    if (record === undefined) return undefined
+    const {ancestors} = record.generation
+    const shown = this.#ear.knowsGeneration(record.generation) ? ancestors.slice(0, SHORT_DESCENT) : ancestors
+    const domain = this.#options.domain()
+    return {
+      format: 1,
+      pair: record.spec.name,
+      from: record.host,
+      role: record.role,
+      generation: {...record.generation, ancestors: [...shown]},
+      complete: shown.length === ancestors.length,
+      alone: record.alone && record.marks.stale === undefined,
+      stale: record.marks.stale !== undefined,
+      domain,
+      qemuAlive: domain !== 'absent',
+      missedWrites: store.now.missedWrites,
+      atMs: clock.now(),
+      nonce,
+      seq: ++this.#seq,
+    }
+  }
+
+  /** A word whose seal fits. A repeated one is no sign of life, but a newer generation in it is true all the same. */
+  hear(word: BeaconWord): void {
+    const {records, clock, guard, background} = this.#options
+    const record = records.current
+    if (record === undefined || word.from !== record.peer) return
+    const fresh = this.#ear.hear(word, clock.now())
+    background(this.learn(word))
+    const ours = word.generation.id === record.generation.id && record.role === 'secondary'
+    if (fresh && word.missedWrites && ours) guard.watch.suspect('the primary reported writes that did not arrive')
+  }
+
+  /**
+   * Learns of the peer's generation (S1, S4): a newer one that is alone makes this side fall silent at once, before anything
+   * is written; then its record is `stale`. An unrelated one is split-brain: noted, nothing is fenced.
+   */
+  async learn(word: {generation: Generation; alone: boolean; complete?: boolean}): Promise<{fenced: boolean}> {
+    const record = this.#options.records.current
+    if (record === undefined) return {fenced: false}
+    switch (kinship(record.generation, word.generation)) {
+      case 'older':
+        if (!word.alone) return {fenced: false}
+        await this.#fence(word.generation)
+        return {fenced: true}
+      case 'unrelated':
+        if (word.complete !== false) await this.#splitBrain(word.generation)
+        return {fenced: false}
+      case 'equal':
+      case 'newer':
+        return {fenced: false}
+    }
+  }
+
+  /** All taps down; each is tried, whatever became of the others. */
+  async silence(): Promise<{taps: string[]; failures: string[]}> {
+    const {files, layout, problem} = this.#options
+    const taps = layout().nics.map(({tap}) => tap)
+    const results = await Promise.allSettled(taps.map((tap) => setTap(files, tap, 'down')))
+    const failures = results.flatMap((result) => (result.status === 'rejected' ? [(result.reason as Error).message] : []))
+    for (const failure of failures) problem(`fence: ${failure}`)
+    return {taps, failures}
+  }
+
+  async #fence(newer: Generation): Promise<void> {
+    const {records, events} = this.#options
+    const states = await this.silence()
+    let marked = false
+    await records.update((record) => {
+      const {stale, incomplete} = record.marks
+      const forbidden = stale !== undefined || incomplete?.why === 'resync' // a resync has begun: nothing claims that copy
+      // a plan may have changed the record since the word was heard
+      if (forbidden || kinship(record.generation, newer) !== 'older') return undefined
+      marked = true
+      const why = `the other side went on alone in generation ${newer.epoch} (${newer.id})`
+      return {alone: false, marks: {...record.marks, stale: why}}
+    })
+    const data = {epoch: newer.epoch, generation: newer.id, ...states}
+    if (marked) await events.record({type: 'FENCED', data, decisive: true})
+  }
+
+  async #splitBrain(other: Generation): Promise<void> {
+    const {store, events} = this.#options
+    if (store.now.splitBrain === other.id) return
+    await store.set({splitBrain: other.id})
+    await events.record({type: 'SPLIT_BRAIN', data: {epoch: other.epoch, generation: other.id}, decisive: true})
+  }
+}
