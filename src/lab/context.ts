@@ -7,8 +7,15 @@ export interface LabContext {
   readonly paths: LabPaths
 }
 
-/** This machine. With a signal, every outside program ends when it aborts. */
+/** This machine. With a signal, outside programs end when it aborts, and the caller gets the signal's reason. */
 export function systemLab(signal?: AbortSignal): LabContext {
-  const run: Run = signal === undefined ? systemRun : (argv, options) => systemRun(argv, {signal, ...options})
+  if (signal === undefined) return {run: systemRun, paths: labPaths()}
+  const run: Run = async (argv, options) => {
+    try {
+      return await systemRun(argv, {signal, ...options})
+    } catch (error) {
+      throw signal.aborted ? (signal.reason as Error) : error
+    }
+  }
   return {run, paths: labPaths()}
 }

@@ -1,4 +1,6 @@
-import {rm} from 'node:fs/promises'
+import {existsSync} from 'node:fs'
+import {readdir, rm} from 'node:fs/promises'
+import {join} from 'node:path'
 
 import {identify, signalProcess} from '../os/proc.js'
 import type {Run} from '../os/process.js'
@@ -24,6 +26,13 @@ export async function labDown(options: {progress?: Progress; context?: LabContex
     await progress.step('taking the lab down', () => tearDown(context, state))
     return true
   })
+}
+
+/** Removes what builds have cached; only what they made, whatever else is in that directory. */
+export async function purgeCache({paths}: LabContext = systemLab()): Promise<void> {
+  const names = existsSync(paths.cache) ? await readdir(paths.cache) : []
+  const ours = names.filter((name) => /^(rootfs|guest)-[0-9a-f]{12}(\.|$)/.test(name) || name === 'accelerator')
+  for (const name of ours) await rm(join(paths.cache, name), {recursive: true, force: true})
 }
 
 /** Removes what a state names, whether it was ever made or not. Everything in the lab's namespaces ends with it. */

@@ -1,6 +1,6 @@
 /** The laboratory: hosts in namespaces on this machine. This is its interface for commands and tests. */
 export {labUp, type LabUp, type UpOptions} from './up.js'
-export {labDown} from './down.js'
+export {labDown, purgeCache} from './down.js'
 export {labStatus, type HostStatus, type LabStatus} from './status.js'
 export {argvIn, execIn, parsePlace, type LabPlace} from './exec.js'
 export * as faults from './faults.js'
