@@ -29,7 +29,9 @@ export interface AttachInput {
 
 /**
  * Brings up a secondary beside a running primary: overlays, firewall, domain (paused, its taps down), export, incoming.
- * Nothing of the primary is touched.
+ *
+ * The primary listens before the secondary exists: its clients then connect at their first try, and none is left on a listener that
+ * was made anew behind its back (it would not notice, and nothing would be compared).
  */
 export function secondaryUp(input: AttachInput): Step[] {
   const {identity, layout, primary, secondary, xml} = input
@@ -48,6 +50,17 @@ export function secondaryUp(input: AttachInput): Step[] {
     step(secondary, 'firewall', 'open the ports to the peer only', [firewall(input, secondary, primary)], {
       undo: [{kind: 'firewall', ensure: 'absent', table: layout.firewallTable}],
     }),
+    step(
+      primary,
+      'links',
+      'listen for the secondary',
+      [
+        firewall(input, primary, secondary),
+        ...network.noChardevs(layout),
+        ...network.primaryChardevs(identity, layout, primary),
+      ],
+      {undo: [...network.noChardevs(layout), {kind: 'firewall', ensure: 'absent', table: layout.firewallTable}]},
+    ),
     step(
       secondary,
       'domain',
@@ -75,17 +88,6 @@ export function attach(input: AttachInput): Step[] {
   const {identity, layout, primary, secondary} = input
   const mirrors = storage.mirrorsOf(layout)
   return [
-    step(
-      primary,
-      'links',
-      'listen for the secondary',
-      [
-        firewall(input, primary, secondary),
-        ...network.noChardevs(layout),
-        ...network.primaryChardevs(identity, layout, primary),
-      ],
-      {undo: [...network.noChardevs(layout), {kind: 'firewall', ensure: 'absent', table: layout.firewallTable}]},
-    ),
     step(
       primary,
       'copy-disks',
