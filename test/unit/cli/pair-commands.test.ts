@@ -10,6 +10,7 @@ import type {RecordedEvent} from '../../../src/agent/protocol.js'
 import {StateError} from '../../../src/errors.js'
 import {memberOf, recordOf} from '../../support/pair-fixtures.js'
 import {suite} from '../../support/suite.js'
+import {problemsOf, readSchema} from './json-schema.js'
 import {runCommand} from './run-command.js'
 import {scripted, type ScriptedHost} from './scripted-agents.js'
 
@@ -75,6 +76,51 @@ test('status: exit 20 when no host answers, 3 when none knows the pair, 12 for s
   const ran = await runCommand(scripted({alpha: split('primary'), beta: split('secondary')}).wire(Status), ['web1'])
   assert.equal(ran.exit, 12)
   assert.equal(ran.stdout.split('\n')[0], 'split-brain')
+})
+
+test('every document fits its schema', async () => {
+  const events = {events: [{seq: 1, atMs: 1000, pair: 'web1', type: 'STOP', data: {}}]}
+  const cases: ReadonlyArray<readonly [string, never, Record<string, ScriptedHost>, readonly string[]]> = [
+    ['pair-status', Status as never, healthy(), ['web1']],
+    ['pair-status', Status as never, {...healthy(), beta: {}}, ['web1']],
+    ['pair-list', List as never, healthy(), []],
+    ['pair-show', Show as never, {...healthy(), beta: {}}, ['web1']],
+    ['pair-wait', Wait as never, healthy(), ['web1', '--for', 'protected']],
+    ['pair-events', Events as never, {alpha: events, gamma: {}}, ['web1']],
+    ['pair-checkpoint', Checkpoint as never, healthy(), ['web1']],
+    ['pair-failover', Failover as never, healthy(), ['web1', '--dry-run']],
+    ['error', Status as never, {alpha: {}}, ['web1']],
+    ['error', Status as never, {}, ['web1', '--bogus']],
+    ['error', Wait as never, healthy(), ['web1', '--for', 'stopped', '--timeout', '1ms']],
+    ['error', Failover as never, healthy(), ['web1', '--to', 'nowhere', '--yes']],
+  ]
+  for (const [schema, command, hosts, argv] of cases) {
+    const ran = await runCommand(scripted(hosts).wire(command), [...argv, '--json'])
+    const document = json(ran.stdout)
+    assert.deepEqual(problemsOf(document, readSchema(`${schema}.schema.json`)), [], `${schema} ${argv.join(' ')}`)
+  }
+})
+
+test('a dry run prints commands per host and shows no key', async () => {
+  const secret = 'cd'.repeat(32)
+  const hosts = {
+    alpha: {member: memberOf('primary', {record: recordOf('primary', {beaconKey: secret})})},
+    beta: {member: memberOf('secondary', {record: recordOf('secondary', {beaconKey: secret})})},
+  }
+  for (const argv of [
+    ['web1', '--dry-run'],
+    ['web1', '--dry-run', '--json'],
+  ]) {
+    const agents = scripted(hosts)
+    const ran = await runCommand(agents.wire(Failover), argv)
+    assert.equal(ran.exit, 0, ran.stderr)
+    assert.match(ran.stdout, /x-colo-lost-heartbeat/)
+    assert.ok(!ran.stdout.includes(secret))
+    assert.ok(
+      agents.calls.every((call) => call.endsWith('pairs.observe')),
+      agents.calls.join(', '),
+    )
+  }
 })
 
 test('an odd name is refused before any host is asked', async () => {
