@@ -15,23 +15,24 @@ const jobEvents = ['JOB_STATUS_CHANGE', 'BLOCK_JOB_READY', 'BLOCK_JOB_COMPLETED'
 const CONCLUDE_MS = 10_000
 const ABORT_MS = 30_000
 
-/** What is known of one mirror: whether its target is replicated to already, and its job. */
+/**
+ * What is known of one mirror.
+ *
+ * `attached`: its target is a child of the quorum. `ended`: it concluded well, or is about to, and the guest has stood still since.
+ * `stale`: the same, but the guest runs, so that writes may be missing.
+ */
 interface Mirror {
   readonly spec: MirrorSpec
-  readonly attached: boolean
+  readonly phase: 'attached' | 'absent' | 'copying' | 'ready' | 'ended' | 'stale' | 'failed'
   readonly job: Job | undefined
 }
 
-/**
- * See the action `mirrors`. A job that concluded well counts as ready while the guest has stood still since, as after a crash in
- * the middle of {@link finishMirrors}.
- */
+/** See the action `mirrors`. */
 export const startMirrors: Perform<ActionOf<'mirrors'>> = async ({disks, timeoutMs}, context) => {
   const qmp = await context.vm.qmp()
-  const running = (await queryStatus(qmp)).running
   let outcome: 'changed' | 'unchanged' = 'unchanged'
-  for (const {spec, attached, job} of await look(qmp, disks)) {
-    if (attached || isUsable(job, running)) continue
+  for (const {spec, phase, job} of await look(qmp, disks)) {
+    if (phase !== 'absent' && phase !== 'failed' && phase !== 'stale') continue
     if (job?.status === 'concluded') await send(qmp, jobDismiss(spec.job))
     await send(qmp, mirrorStart(spec))
     outcome = 'changed'
@@ -44,7 +45,7 @@ export const startMirrors: Perform<ActionOf<'mirrors'>> = async ({disks, timeout
     const {done, total} = progressOf(mirrors)
     if (done !== reported) context.report(`${done} of ${total} bytes of ${disks.length} disks copied`, {done, total})
     reported = done
-    return mirrors.every(({attached, job}) => attached || isReady(job)) ? true : undefined
+    return mirrors.every(({phase}) => phase !== 'copying') ? true : undefined
   })
   return outcome
 }
@@ -56,13 +57,12 @@ export const startMirrors: Perform<ActionOf<'mirrors'>> = async ({disks, timeout
 export const finishMirrors: Perform<ActionOf<'mirrors-finish'>> = async ({disks}, context) => {
   const qmp = await context.vm.qmp()
   const mirrors = await look(qmp, disks)
-  const {status, running} = await queryStatus(qmp)
-  const open = mirrors.filter(({attached}) => !attached)
+  const open = mirrors.filter(({phase}) => phase !== 'attached')
   const jobs = mirrors.filter(({job}) => job !== undefined)
-  if (open.length === 0 && jobs.length === 0 && status !== 'paused') return 'unchanged'
-  for (const mirror of open) assertFinishable(mirror, running)
+  if (open.length === 0 && jobs.length === 0 && (await queryStatus(qmp)).status !== 'paused') return 'unchanged'
+  for (const mirror of open) assertFinishable(mirror)
   await whileStopped(context, qmp, disks, async () => {
-    for (const {spec, job} of open) if (job?.status !== 'concluded') await send(qmp, mirrorCancel(spec.job, false))
+    for (const {spec, phase} of open) if (phase === 'ready') await send(qmp, mirrorCancel(spec.job, false))
     const specs = open.map(({spec}) => spec)
     const wait = {what: `the mirrors of ${names(specs)} to conclude`, events: jobEvents, timeoutMs: CONCLUDE_MS}
     await settle(context, qmp, wait, async () => {
@@ -95,30 +95,41 @@ export const abortMirrors: Perform<ActionOf<'mirrors-abort'>> = async ({disks}, 
 }
 
 async function look(qmp: QmpSession, disks: readonly MirrorSpec[]): Promise<readonly Mirror[]> {
+  const {running} = await queryStatus(qmp)
   const graph = await queryBlockGraph(qmp)
   const jobs = await queryJobs(qmp)
-  return disks.map((spec) => ({
-    spec,
-    attached: isChild(graph, spec.quorum, spec.target),
-    job: jobs.find(({id}) => id === spec.job),
-  }))
+  return disks.map((spec) => {
+    const job = jobs.find(({id}) => id === spec.job)
+    return {spec, job, phase: isChild(graph, spec.quorum, spec.target) ? 'attached' : phaseOf(job, running)}
+  })
 }
 
 /** `standby` is a paused `ready`: the job flips to it and back while it drains. */
-function isReady(job: Job | undefined): boolean {
-  if (job === undefined || job.error !== undefined) return false
-  return job.status === 'ready' || job.status === 'standby' || job.status === 'concluded'
+function phaseOf(job: Job | undefined, running: boolean): Mirror['phase'] {
+  if (job === undefined) return 'absent'
+  if (job.error !== undefined) return 'failed'
+  switch (job.status) {
+    case 'ready':
+    case 'standby':
+      return 'ready'
+    case 'waiting':
+    case 'pending':
+    case 'concluded':
+      return running ? 'stale' : 'ended'
+    default:
+      return 'copying'
+  }
 }
 
-/** Whether a job that exists can be waited for; one that concluded while the guest ran on has missed writes. */
-function isUsable(job: Job | undefined, running: boolean): boolean {
-  if (job === undefined || job.error !== undefined) return false
-  return job.status !== 'concluded' || !running
-}
-
-function failIfEnded({spec, attached, job}: Mirror): void {
-  if (attached || (job !== undefined && job.error === undefined)) return
-  const why = job?.error ?? 'its job is gone'
+/** While the mirrors of a running guest are waited for, none of them may end. */
+function failIfEnded({spec, phase, job}: Mirror): void {
+  const reasons: Partial<Record<Mirror['phase'], string>> = {
+    absent: 'its job is gone',
+    failed: job?.error ?? 'no reason given',
+    stale: 'its job ended while the guest ran on',
+  }
+  const why = reasons[phase]
+  if (why === undefined) return
   throw new ColoError(
     'mirror-failed',
     exitCodes.internal,
@@ -126,10 +137,10 @@ function failIfEnded({spec, attached, job}: Mirror): void {
   )
 }
 
-function assertFinishable(mirror: Mirror, running: boolean): void {
+function assertFinishable(mirror: Mirror): void {
   failIfEnded(mirror)
+  if (mirror.phase !== 'copying') return
   const {spec, job} = mirror
-  if (isReady(job) && (job?.status !== 'concluded' || !running)) return
   throw new StateError(
     `mirror ${spec.job} of ${spec.quorum} is ${job?.status ?? 'gone'}: ${spec.target} is not equal to it`,
     {actual: job?.status ?? 'gone', required: ['ready']},
