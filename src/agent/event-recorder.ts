@@ -3,9 +3,9 @@ import type {RecordedEvent} from './protocol.js'
 import {Serial} from './serial.js'
 
 /** How long events that decide nothing stay in memory. */
-const FLUSH_MS = 1000
+const FLUSH_MS = 5000
 /** Numbers skipped after a restart: more than can have been lost between two flushes. */
-const RESTART_GAP = 100
+const RESTART_GAP = 1000
 const KEPT_DECISIVE = 200
 
 export interface EventRecorderOptions {

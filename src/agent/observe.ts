@@ -30,7 +30,7 @@ export async function observeMember(member: Member, deps: ObserverDeps): Promise
   const record = await member.records.read()
   const [{qmp, view}, nbd, filters] = await Promise.all([
     askVm(member),
-    member.guard.watch.state(),
+    member.guard.watch.state('recent'),
     record === undefined ? new Set<string>() : deps.filters.tables(),
   ])
   const {layout} = member

@@ -66,18 +66,19 @@ export class ReplicationWatch {
     if (this.#doubt !== undefined) this.#options.onMissed(this.#doubt)
   }
 
-  /** How it stands, for an observation. */
-  async state(): Promise<{nbd: NbdState; connections: PairConnections}> {
-    const connections = await this.connections()
+  /** How it stands; `recent`: as it stood a moment ago, for showing. */
+  async state(how: 'now' | 'recent' = 'now'): Promise<{nbd: NbdState; connections: PairConnections}> {
+    const connections = await this.connections(how)
     const {active, connections: noted} = this.#options.protection.now
     return {nbd: compareConnections(active ? noted : [], connections.nbd), connections}
   }
 
-  async connections(): Promise<PairConnections> {
-    const record = this.#options.record()
+  async connections(how: 'now' | 'recent' = 'now'): Promise<PairConnections> {
+    const {table, record: known} = this.#options
+    const record = known()
     const address = record?.addresses[record.host]
     if (record === undefined || address === undefined) return {nbd: [], migration: false}
-    return connectionsOf(record, await this.#options.table.read(address))
+    return connectionsOf(record, await (how === 'now' ? table.read(address) : table.recent(address)))
   }
 
   get #watching(): boolean {
