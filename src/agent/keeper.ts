@@ -22,6 +22,7 @@ export interface KeeperOptions {
   /** QEMU died, not by `release` */
   readonly onGone: (why: string) => void
   readonly onHang: (hung: boolean) => void
+  readonly onProblem: (text: string) => void
 }
 
 /**
@@ -146,15 +147,25 @@ export class Keeper {
     const era = this.#era.signal
     const either = signal === undefined ? era : AbortSignal.any([era, signal])
     const inner = await connect({path, timeoutMs, signal: either, onEvent, report: () => undefined})
+    if (era.aborted) {
+      inner.close() // let go of while it was being opened
+      throw era.reason as Error
+    }
     const held = new HeldSession(inner, clock, onHang)
     this.#state = {id: 'held', held}
     void inner.closed.then(() => {
       if (this.#state.id !== 'held' || this.#state.held !== held) return // let go of
       this.#state = {id: 'silent', sinceMs: clock.monotonic()}
-      void this.#search('again')
+      this.#searchOn()
     })
     onAttached(how, held.session)
     return held.session
+  }
+
+  #searchOn(): void {
+    this.#search('again').catch((error: unknown) => {
+      this.#options.onProblem(`looking for QEMU: ${(error as Error).message}`)
+    })
   }
 
   /** Tries until there is a session, or it is certain that no QEMU is there. */
@@ -173,7 +184,7 @@ export class Keeper {
         }
         const wait = this.#options.clock.sleep(pauseMs, era).catch(() => undefined)
         if (how === 'found' && outcome === 'silent') {
-          void wait.then(() => (era.aborted ? undefined : this.#search('again'))) // the first try is over: `find` settles
+          void wait.then(() => (era.aborted ? undefined : this.#searchOn())) // the first try is over: `find` settles
           return
         }
         await wait

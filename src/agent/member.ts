@@ -124,6 +124,7 @@ export class Member {
         background(events.record({type: hung ? 'QEMU_HUNG' : 'QEMU_ANSWERS'}))
         announce()
       },
+      onProblem: problem,
     })
     this.#commit = new CommitFollower({
       clock,
@@ -238,8 +239,9 @@ export class Member {
       this.#background(this.events.remove())
       return
     }
+    const {stale, incomplete} = record.marks
     const lonely = record.alone && before?.alone !== true
-    const lost = record.marks.stale !== undefined || (before !== undefined && record.role !== before.role)
+    const lost = stale !== undefined || incomplete !== undefined || (before !== undefined && record.role !== before.role)
     if (lonely || lost) this.#background(this.guard.end())
     this.#deps.announce(this)
   }

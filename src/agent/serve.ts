@@ -42,6 +42,10 @@ export async function serve(options: ServeOptions, problem: (text: string) => vo
     },
     problem,
   }
+  // a bug in one pair's business must not end the watch over all others
+  process.on('unhandledRejection', (error) => {
+    problem(`internal: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
+  })
   const agent = await startAgent(agentOptions)
   if (process.env['NOTIFY_SOCKET'] !== undefined) await run(['systemd-notify', '--ready']).catch(() => undefined)
   return agent

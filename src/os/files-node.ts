@@ -106,5 +106,5 @@ async function syncDirectory(path: string): Promise<void> {
 
 function isAbsent(error: unknown): boolean {
   const {code} = error as NodeJS.ErrnoException
-  return code === 'ENOENT' || code === 'ENOTDIR'
+  return code === 'ENOENT' || code === 'ENOTDIR' || code === 'ESRCH' // the last: below /proc, a process that just ended
 }

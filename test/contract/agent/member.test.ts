@@ -238,6 +238,31 @@ test('S1: the beacon alone fences a loser, and a forged one does nothing', async
   assert.equal((await loser.rig.observe()).peer?.alone, true)
 })
 
+test('a copy that is being replaced stays silent, but its record is left to the resync', async (t) => {
+  const rig = new Rig(t, {host: 'beta'})
+  const record = rig.record({...secondary, marks: {incomplete: {why: 'resync', detail: 'being copied'}}})
+  await rig.keep(record)
+  await rig.qemu(record)
+  await rig.start()
+  const client = await rig.client()
+  await client.call('generation.learn', {pair: 'web1', ...alone})
+  assert.equal(rig.tap(rig.layout(record)), 'down')
+  assert.deepEqual((await rig.kept(record)).marks, record.marks)
+})
+
+test('a fence in flight does not mark a record that a plan has brought forward meanwhile', async (t) => {
+  const {rig, record} = await protectedMember(t)
+  const client = await rig.client()
+  const learning = client.call('generation.learn', {pair: 'web1', ...alone})
+  const newer = {epoch: 3, id: 'g3', ancestors: ['g2', 'g1']}
+  await within(rig, ({record: access}) => access.change({generation: newer, alone: true, marks: {}}))
+  await learning
+  const {marks, generation} = await rig.kept(record)
+  assert.equal(generation.id, 'g3')
+  assert.ok(marks.stale === undefined)
+  assert.deepEqual(await client.call('generation.learn', {pair: 'web1', ...alone}), {fenced: false})
+})
+
 test('a stale member that runs when the agent starts is silenced', async (t) => {
   const rig = new Rig(t)
   const record = rig.record({marks: {stale: 'lost'}})
