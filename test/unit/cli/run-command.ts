@@ -1,10 +1,6 @@
-import {fileURLToPath} from 'node:url'
-import {Config, settings, type Command} from '@oclif/core'
+import type {Command} from '@oclif/core'
 import {captureOutput} from '@oclif/test'
-
-settings.enableAutoTranspile = false
-const root = fileURLToPath(new URL('../../..', import.meta.url))
-let loaded: Promise<Config> | undefined
+import {sourceConfig} from '../../../.ci/source-config.js'
 
 export interface Ran {
   readonly stdout: string
@@ -18,8 +14,7 @@ export interface Ran {
 
 /** Runs one command class in this process, one at a time, and gives back what a shell would see. */
 export async function runCommand(command: Command.Class, argv: readonly string[]): Promise<Ran> {
-  loaded ??= Config.load({root})
-  const config = await loaded
+  const config = await sourceConfig()
   const before = process.exitCode
   process.exitCode = undefined
   try {

@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict'
+import {spawn} from 'node:child_process'
+import {fileURLToPath} from 'node:url'
+import {suite} from '../../support/suite.js'
+
+const test = suite('main')
+const root = fileURLToPath(new URL('../../..', import.meta.url))
+
+interface Ended {
+  readonly status: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Runs the sources as a person would, in a process of its own. */
+function colo(...args: string[]): Promise<Ended> {
+  const env = {...process.env, COLO_HOSTS: '/nonexistent/hosts.yaml', NO_COLOR: '1'}
+  const child = spawn(process.execPath, ['--import', 'tsx', 'bin/dev.js', ...args], {
+    cwd: root,
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const ended = {stdout: '', stderr: ''}
+  child.stdout.on('data', (chunk: Buffer) => (ended.stdout += chunk.toString()))
+  child.stderr.on('data', (chunk: Buffer) => (ended.stderr += chunk.toString()))
+  return new Promise((resolve) => child.on('close', (status) => resolve({status, ...ended})))
+}
+
+test('an unknown command: exit 2 and a suggestion, in words and as a document; nothing else is run', async () => {
+  const [words, document] = await Promise.all([colo('pair', 'staus', 'web1'), colo('pari', '--json')])
+  assert.deepEqual(words, {
+    status: 2,
+    stdout: '',
+    stderr: 'colo: "pair staus web1" is not a command\n  hint: did you mean pair status?\n',
+  })
+  assert.equal(document.status, 2)
+  assert.equal(document.stderr, '')
+  assert.deepEqual(JSON.parse(document.stdout), {
+    error: {code: 'usage', message: '"pari" is not a command', hint: 'did you mean pair?', exit: 2},
+  })
+}, 20_000)
+
+test('a command that fails is told once, and its status is the status of the process', async () => {
+  const [words, document, wrong] = await Promise.all([
+    colo('pair', 'status', 'web1'),
+    colo('pair', 'status', 'web1', '--json'),
+    colo('pair', 'status', '--json'),
+  ])
+  assert.equal(words.status, 3)
+  assert.equal(words.stderr.match(/colo: /g)?.length, 1, words.stderr)
+  assert.equal(document.status, 3)
+  assert.equal((JSON.parse(document.stdout) as {error: {code: string}}).error.code, 'not-found')
+  assert.equal(wrong.status, 2)
+  assert.match((JSON.parse(wrong.stdout) as {error: {message: string}}).error.message, /^Missing 1 required arg/)
+}, 20_000)
+
+test('help and version', async () => {
+  const [help, version] = await Promise.all([colo('--help'), colo('--version')])
+  assert.equal(help.status, 0)
+  assert.match(help.stdout, /pair +create, watch and steer protected pairs/)
+  assert.match(version.stdout, /^colo\/\d+\.\d+\.\d+ /)
+}, 20_000)
+
+test.run()
