@@ -125,7 +125,7 @@ class AgentConnection {
       }
       const disarm = armDeadline({timeoutMs, signal: options.signal}, (reason) => {
         settled()
-        reject((reason as Error | undefined) ?? this.#lateError(method, timeoutMs))
+        reject(reason ?? this.#lateError(method, timeoutMs))
       })
       this.#pending.set(id, {
         method,
@@ -136,7 +136,7 @@ class AgentConnection {
         },
         reject: (error) => {
           settled()
-          reject(error as Error)
+          reject(error)
         },
       })
       this.#port.write(`${JSON.stringify({id, method, params})}\n`)

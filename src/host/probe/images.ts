@@ -30,7 +30,7 @@ export async function probeImage(
     if (kind === 'directory') return {path, exists: true, problem: 'is a directory', directory}
     return {...(await askImage(path, deps)), directory}
   } catch (error) {
-    return {path, exists: true, problem: (error as Error).message}
+    return {path, exists: true, problem: reasonOf(error)}
   }
 }
 
@@ -47,6 +47,12 @@ async function askImage(
     const {stdout} = await run(imageInfoArgv(path, 'without-lock'), {timeoutMs: INFO_MS})
     return {path, exists: true, ...parseImageInfo(stdout), inUse: true}
   }
+}
+
+/** ToolError's message would begin with the program's name twice. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof ToolError) || error.failure.kind !== 'exit') return (error as Error).message
+  return error.failure.firstLine.replace(/^qemu-img: /, '')
 }
 
 /** @see qemu block/file-posix.c, raw_check_lock_bytes */

@@ -63,6 +63,11 @@ export function sshByHand(target: SshTarget, configFile?: string): string {
   return `ssh ${configFile === undefined ? '' : `-F ${configFile} `}${port}${user}${target.address}`
 }
 
+/** How known_hosts names the target. @see sshd(8), SSH_KNOWN_HOSTS FILE FORMAT */
+export function knownHostsName({address, port}: SshTarget): string {
+  return port === undefined || port === 22 ? address : `[${address}]:${port}`
+}
+
 function destination(target: SshTarget): string[] {
   return [
     ...(target.port === undefined ? [] : ['-p', String(target.port)]),

@@ -1,3 +1,5 @@
+import {knownHostsName, sshByHand, type SshTarget} from './argv.js'
+
 /** What went wrong with ssh, and what the user can do. */
 export interface SshProblem {
   readonly why: string
@@ -16,7 +18,7 @@ const rules: readonly Rule[] = [
     pattern: /REMOTE HOST IDENTIFICATION HAS CHANGED/,
     why: 'the host key has changed',
     remedy:
-      'make sure that this is the right machine, then remove the old key with `ssh-keygen -R ADDRESS` and run `BYHAND` once',
+      'make sure that this is the right machine, then remove the old key with `ssh-keygen -R "ADDRESS"` and run `BYHAND` once',
   },
   {
     pattern: /Host key verification failed|No .* host key is known for/,
@@ -49,24 +51,15 @@ const rules: readonly Rule[] = [
  * Reads what ssh wrote before it gave up.
  *
  * @param log contents of its `-E` file, or its standard error
- * @param byHand the command that shows the same failure, from `sshByHand`
  */
-export function explainSsh(log: string, byHand: string, address: string): SshProblem {
+export function explainSsh(log: string, target: SshTarget, configFile?: string): SshProblem {
   const rule = rules.find(({pattern}) => pattern.test(log))
   const said = telling(log)
   const why = rule?.why ?? (said === '' ? 'it ended without a word' : said)
-  const remedy = (rule?.remedy ?? 'see what `BYHAND` says').replaceAll('BYHAND', byHand).replaceAll('ADDRESS', address)
+  const remedy = (rule?.remedy ?? 'see what `BYHAND` says')
+    .replaceAll('BYHAND', sshByHand(target, configFile))
+    .replaceAll('ADDRESS', knownHostsName(target))
   return {why, remedy}
-}
-
-/** Why sshd did not pass a connection on to the agent's socket, from the log of the master; undefined when it does not say. */
-export function explainForward(log: string): 'prohibited' | 'no-listener' | undefined {
-  const last = log
-    .split('\n')
-    .filter((line) => line.includes('open failed'))
-    .at(-1)
-  if (last === undefined) return undefined
-  return last.includes('administratively prohibited') ? 'prohibited' : 'no-listener'
 }
 
 /** The last line that is not decoration: ssh puts the reason last. */

@@ -7,7 +7,7 @@ import {HelloError, openAgent} from '../agent-connection.js'
 import {agentRemedy, hungAgentRemedy, type ConnectContext} from '../connect-context.js'
 import {checkArgv, masterArgv, sshByHand, type MasterFiles, type SshTarget} from './argv.js'
 import {discard, exists, freshFiles, openDirectory, readLog, settle, settledFiles, sweep} from './directory.js'
-import {explainForward, explainSsh} from './failure.js'
+import {explainSsh} from './failure.js'
 
 /** An idle agent over a living master says hello in milliseconds; a silent one may mean a dead link. */
 const WARM_HELLO_MS = 1000
@@ -104,7 +104,7 @@ async function within(
 ): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     const disarm = armDeadline({timeoutMs: limitMs, signal}, (reason) => {
-      reject((reason as Error | undefined) ?? new ToolError(argv, {kind: 'timed-out', afterMs: limitMs}))
+      reject(reason ?? new ToolError(argv, {kind: 'timed-out', afterMs: limitMs}))
     })
     running.then(() => resolve(), reject).finally(disarm)
   })
@@ -150,7 +150,7 @@ function sshErrorOf({target, configFile}: Tunnel, host: string, {error, log, wai
     )
   }
   const said = log !== '' ? log : failure.kind === 'exit' ? failure.firstLine : error.message
-  const {why, remedy} = explainSsh(said, byHand, target.address)
+  const {why, remedy} = explainSsh(said, target, configFile)
   return new UnreachableError(
     host,
     `cannot reach ${host}: ssh to ${target.address} failed after ${waitedMs} ms: ${why}`,
@@ -164,7 +164,7 @@ function sshErrorOf({target, configFile}: Tunnel, host: string, {error, log, wai
 /** ssh logged in, but no agent said hello at the end of the forwarded socket. */
 async function forwardErrorOf(tunnel: Tunnel, files: MasterFiles, host: string, cause: unknown): Promise<unknown> {
   if (cause instanceof SocketError) {
-    const {why} = explainSsh(await readLog(files), '', tunnel.target.address)
+    const {why} = explainSsh(await readLog(files), tunnel.target)
     return new UnreachableError(
       host,
       `cannot reach the agent of ${host}: ssh logged in, but did not forward its socket: ${why}`,
@@ -176,17 +176,12 @@ async function forwardErrorOf(tunnel: Tunnel, files: MasterFiles, host: string, 
   }
   if (!(cause instanceof HelloError) || cause.reason === 'protocol') return cause
   if (cause.reason === 'silent') return new UnreachableError(host, cause.message, {cause, hint: hungAgentRemedy(host)})
-  if (explainForward(await readLog(files)) === 'prohibited') {
-    return new UnreachableError(host, `sshd on ${host} does not allow forwarding to ${agentSocketPath}`, {
-      cause,
-      hint: `set \`AllowStreamLocalForwarding yes\` in sshd_config on ${host} (and no DisableForwarding), then reload sshd`,
-    })
-  }
+  // sshd answers alike when it may not forward, when the socket is missing and when nobody listens (OpenSSH 9.2).
   const {user} = tunnel.target
   const rights =
-    user === undefined || user === 'root' ? '' : `; ${user} may also lack the right to open it: log in as root`
+    user === undefined || user === 'root' ? '' : `${user} may lack the right to open it (log in as root), or `
   return new UnreachableError(host, `agent of ${host} is not running: nothing answers at its ${agentSocketPath}`, {
     cause,
-    hint: `${agentRemedy(host)}${rights}`,
+    hint: `${agentRemedy(host)}; if it runs, ${rights}sshd may have AllowStreamLocalForwarding off`,
   })
 }

@@ -40,7 +40,8 @@ export async function fakeAgent(
     port.onData((chunk) => {
       for (const line of framer.push(chunk)) {
         const request = JSON.parse(line) as FakeRequest
-        for (const reply of answer(request, port)) port.write(typeof reply === 'string' ? reply : `${JSON.stringify(reply)}\n`)
+        for (const reply of answer(request, port))
+          port.write(typeof reply === 'string' ? reply : `${JSON.stringify(reply)}\n`)
       }
     })
   })
@@ -63,5 +64,6 @@ export function withHello(
   host: string,
   rest: (request: FakeRequest, port: Port) => ReadonlyArray<object | string> = () => [],
 ): (request: FakeRequest, port: Port) => ReadonlyArray<object | string> {
-  return (request, port) => (request.method === 'hello' ? [{id: request.id, result: helloOf(host)}] : rest(request, port))
+  return (request, port) =>
+    request.method === 'hello' ? [{id: request.id, result: helloOf(host)}] : rest(request, port)
 }
