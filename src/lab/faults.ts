@@ -1,10 +1,10 @@
-import {existsSync} from 'node:fs'
 import {readFile} from 'node:fs/promises'
 
 import {NotFoundError} from '../errors.js'
+import {agentPidFile, agentState, type AgentState} from './agent.js'
 import {systemLab, type LabContext} from './context.js'
 import {execIn} from './exec.js'
-import {poll, succeeds} from './host.js'
+import {poll} from './host.js'
 import type {LabHost} from './layout.js'
 import {runningHost} from './power.js'
 
@@ -29,7 +29,7 @@ export async function signalQemu(
 
 /** Signals the colo agent of a host. @throws {NotFoundError} when it is not running */
 export async function signalAgent(how: FaultSignal, host: LabHost, context: LabContext = systemLab()): Promise<void> {
-  await signalByPidFile(how, {host, file: '/run/colo-lab/agent.pid', what: 'colo agent'}, context)
+  await signalByPidFile(how, {host, file: agentPidFile, what: 'colo agent'}, context)
 }
 
 /**
@@ -43,18 +43,15 @@ export async function startAgent(
   context: LabContext = systemLab(),
 ): Promise<'started' | 'running' | 'not built'> {
   const {init} = await runningHost(host, context)
-  const root = `/proc/${init?.pid ?? 0}/root`
-  const pid = await pidInHost(init?.pid ?? 0, '/run/colo-lab/agent.pid')
-  const alive = pid !== undefined && (await succeeds(execIn(host, ['kill', '-0', pid], {}, context)))
-  if (!alive) {
-    await execIn(host, ['rm', '-f', '/run/colo/agent.sock'], {}, context)
-    await execIn(host, ['colo-lab-agent'], {}, context)
-    if (existsSync(`${root}/run/colo-lab/agent.missing`)) return 'not built'
-  }
-  const listening = (): Promise<boolean> => Promise.resolve(existsSync(`${root}/run/colo/agent.sock`))
+  const state = (): Promise<AgentState> => agentState(init?.pid ?? 0)
+  const before = await state()
+  if (before === 'listening' || before === 'stopped') return 'running'
+  await execIn(host, ['colo-lab-agent'], {}, context)
+  if ((await state()) === 'not built') return 'not built'
+  const listening = async (): Promise<boolean> => (await state()) === 'listening'
   const hint = `see /var/log/colo-agent.log in ${host}`
   await poll({what: `the agent of ${host} to listen`, limitMs: 10_000, everyMs: 50, done: listening, hint})
-  return alive ? 'running' : 'started'
+  return 'started'
 }
 
 /** Destroys the TCP connections of a host with this port on either side; their peers get a RST. @see ss(8) -K */

@@ -1,9 +1,9 @@
-import {existsSync} from 'node:fs'
 import {readdir, readFile} from 'node:fs/promises'
 import {join} from 'node:path'
 
 import {isAlive} from '../os/proc.js'
 import type {Accelerator} from './accel.js'
+import {agentState, type AgentState} from './agent.js'
 import {systemLab, type LabContext} from './context.js'
 import {cablesOf, labHosts, managementAddress, type LabHost, type LabLink} from './layout.js'
 import {inventoryFile, sshConfigFile} from './paths.js'
@@ -14,7 +14,7 @@ export interface HostStatus {
   readonly name: LabHost
   readonly address: string
   readonly running: boolean
-  readonly agent: 'listening' | 'silent' | 'not built'
+  readonly agent: AgentState
   /** names of running libvirt domains */
   readonly domains: readonly string[]
   /** links that are down or unplugged */
@@ -56,12 +56,10 @@ async function hostStatus(context: LabContext, name: LabHost, process: HostProce
   if (init === undefined || !(await isAlive(init)))
     return {...base, running: false, agent: 'silent', domains: [], cut: []}
   const root = `/proc/${init.pid}/root`
-  const built = !existsSync(`${root}/run/colo-lab/agent.missing`)
-  const listening = existsSync(`${root}/run/colo/agent.sock`)
   return {
     ...base,
     running: true,
-    agent: built ? (listening ? 'listening' : 'silent') : 'not built',
+    agent: await agentState(init.pid),
     domains: await domainsUnder(root),
     cut: await cutLinks(context, name),
   }

@@ -334,6 +334,57 @@ test('fill-scratch leaves no byte free, free-scratch gives it back', async () =>
   assert.ok((await free()) > 100_000)
 }, 60_000)
 
+test('up heals every kind of cut and starts a host that is off', async () => {
+  const sandbox = await labOf()
+  for (const words of [
+    'cut lan1 beta',
+    'cut fwd1 alpha',
+    'cut management alpha --keep-carrier',
+    'cut replication beta --direction in',
+    'power-off gamma',
+  ]) {
+    await sandbox.colo(['lab', 'fault', ...words.split(' ')])
+  }
+  const up = JSON.parse((await sandbox.colo(['lab', 'up', '--json'])).stdout) as {startedHosts: string[]}
+  assert.deepEqual(up.startedHosts, ['gamma'])
+  const status = JSON.parse((await sandbox.colo(['lab', 'status', '--json'])).stdout) as {hosts: Array<{cut: string[]}>}
+  assert.deepEqual(
+    status.hosts.flatMap(({cut}) => cut),
+    [],
+  )
+  assert.equal(await reaches(sandbox, 'alpha', '10.88.0.2'), true)
+  assert.equal(await reaches(sandbox, 'gamma', '10.99.0.1'), true)
+}, 120_000)
+
+test('an agent is killed, started, stopped and continued', async () => {
+  const sandbox = await labOf()
+  const agent = async (): Promise<string | undefined> => {
+    const {stdout} = await sandbox.colo(['lab', 'status', '--json'])
+    return (JSON.parse(stdout) as {hosts: Array<{name: string; agent: string}>}).hosts.find(
+      ({name}) => name === 'gamma',
+    )?.agent
+  }
+  const seen = [await agent()]
+  for (const verb of ['stop', 'continue', 'kill', 'start']) {
+    await sandbox.colo(['lab', 'fault', verb, 'agent', 'gamma'])
+    seen.push(await agent())
+  }
+  assert.deepEqual(seen, ['listening', 'stopped', 'listening', 'silent', 'listening'])
+}, 120_000)
+
+test('two hosts lose their power at the same time', async () => {
+  const sandbox = await labOf()
+  const both = (verb: string): Promise<unknown> =>
+    Promise.all(['beta', 'gamma'].map((host) => sandbox.colo(['lab', 'fault', verb, host])))
+  await both('power-off')
+  assert.equal(await reaches(sandbox, 'alpha', '10.88.0.3'), false)
+  await both('power-on')
+  await waitFor(
+    async () => (await reaches(sandbox, 'beta', '10.88.0.3')) && reaches(sandbox, 'gamma', '10.99.0.2'),
+    'both to be back',
+  )
+}, 120_000)
+
 test('down leaves nothing behind, and a second down is done', async (t) => {
   const sandbox = await labOf()
   t.defer(() => sandbox.close())
