@@ -1,5 +1,6 @@
 import {TimedOutError} from '../../errors.js'
 import {QmpCommandError, QmpTimeoutError, type SentCommand} from '../../qmp/errors.js'
+import {isRecord} from '../../qmp/messages.js'
 import type {ExecuteOptions, QmpSession} from '../../qmp/session.js'
 import type {Action} from '../../plan/action.js'
 import type {ActionContext, ActionOutcome} from '../action-context.js'
@@ -73,11 +74,12 @@ export function seconds(ms: number): string {
   return ms < 1000 ? `${ms} ms` : `${Math.round(ms / 100) / 10} s`
 }
 
-/** The id, node, job or path a command is about. */
+/** The id, node, job, path or address a command is about. */
 function subjectOf({arguments: args = {}}: SentCommand): string | undefined {
   for (const key of ['id', 'node-name', 'job-id', 'device', 'parent', 'path', 'uri']) {
     const value = args[key]
     if (typeof value === 'string') return value
   }
-  return undefined
+  const address = isRecord(args['addr']) ? args['addr']['data'] : undefined
+  return isRecord(address) ? `${String(address['host'])}:${String(address['port'])}` : undefined
 }

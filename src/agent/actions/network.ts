@@ -4,6 +4,7 @@ import {announceSelf} from '../../net/migration.js'
 import {isFilter, objectAdd, objectDel, objectPath, objectSet} from '../../net/objects.js'
 import {queryChardev} from '../../qmp/commands/chardevs.js'
 import {qomGet, qomList} from '../../qmp/commands/objects.js'
+import {QmpCommandError} from '../../qmp/errors.js'
 import type {QmpSession} from '../../qmp/session.js'
 import {setTap} from '../tap.js'
 import {send, settle, type ActionOf, type Perform} from './common.js'
@@ -75,10 +76,15 @@ export const announce: Perform<ActionOf<'announce'>> = async (_, context) => {
   return 'changed'
 }
 
-/** Types of the objects below /objects, by id. */
+/** Types of the objects below /objects, by id. QEMU 7.2 has no such place before the first one is made. */
 async function objectsOf(qmp: QmpSession): Promise<ReadonlyMap<string, string>> {
-  const children = (await qomList(qmp, '/objects')).map(({name, type}): [string, string] => {
-    return [name, /^child<(.+)>$/.exec(type)?.[1] ?? '']
-  })
-  return new Map(children.filter(([, type]) => type !== ''))
+  try {
+    const children = (await qomList(qmp, '/objects')).map(({name, type}): [string, string] => {
+      return [name, /^child<(.+)>$/.exec(type)?.[1] ?? '']
+    })
+    return new Map(children.filter(([, type]) => type !== ''))
+  } catch (error) {
+    if (error instanceof QmpCommandError && error.class === 'DeviceNotFound') return new Map()
+    throw error
+  }
 }

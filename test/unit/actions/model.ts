@@ -54,8 +54,10 @@ export class Model {
       'query-status': () => ({status: this.status, running: this.running}),
       stop: () => this.#become('paused'),
       cont: () => this.#become('running'),
-      'qom-list': () =>
-        [...this.objects].map(([name, object]) => ({name, type: `child<${String(object['qom-type'])}>`})),
+      'qom-list': () => {
+        if (this.objects.size === 0) throw new Refusal("Device '/objects' not found", 'DeviceNotFound') // as 7.2
+        return [...this.objects].map(([name, object]) => ({name, type: `child<${String(object['qom-type'])}>`}))
+      },
       'qom-get': (args) => this.#object(args)[args['property'] as string],
       'qom-set': (args) => {
         this.#object(args)[args['property'] as string] = args['value']
