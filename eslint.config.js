@@ -7,7 +7,8 @@ const owners = [
   {modules: ['node:net', 'net', 'node:dgram', 'dgram'], folders: ['src/os']},
   {modules: ['blessed', 'listr2'], folders: ['src/ui']},
   {modules: ['fast-xml-parser'], folders: ['src/libvirt']},
-  {modules: ['yaml', 'valibot'], folders: ['src/config', 'src/cli']},
+  {modules: ['yaml'], folders: ['src/config', 'src/cli']},
+  {modules: ['valibot'], folders: ['src/config', 'src/agent', 'src/qmp']},
   {modules: ['@oclif/core'], folders: ['src/cli', 'commands']},
 ]
 
@@ -91,7 +92,13 @@ export default tseslint.config(
   },
   {files: ['test/support/**/*.ts'], rules: {'@typescript-eslint/no-restricted-imports': 'off'}},
   {
-    files: ['**/*.js'],
-    languageOptions: {globals: {process: 'readonly', URL: 'readonly', console: 'readonly', performance: 'readonly'}},
+    files: ['**/*.js', '**/*.mjs'],
+    languageOptions: {
+      globals: Object.fromEntries(
+        ['process', 'URL', 'console', 'performance', 'Buffer']
+          .concat(['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'AbortController', 'AbortSignal'])
+          .map((name) => [name, 'readonly']),
+      ),
+    },
   },
 )

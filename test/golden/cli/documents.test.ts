@@ -40,8 +40,7 @@ test('decisions are numbered once, dated, and have their parts', () => {
     const text = read(`docs/decisions/${name}`)
     assert.match(text, new RegExp(`^# ${Number(name.slice(0, 4))}\\. `), name)
     assert.match(text, /^Date: \d{4}-\d\d-\d\d\./m, name)
-    for (const part of ['Decision', 'Consequences'])
-      assert.ok(text.includes(`## ${part}`), `${name}: ${part}`)
+    for (const part of ['Decision', 'Consequences']) assert.ok(text.includes(`## ${part}`), `${name}: ${part}`)
   }
 })
 
