@@ -18,7 +18,10 @@ Ending or restarting it never touches a guest. What it may have missed meanwhile
   static override examples = ['<%= config.bin %> <%= command.id %>', 'systemctl restart colo-agent']
   static override flags = {
     socket: Flags.string({summary: 'UNIX socket to serve [default: /run/colo/agent.sock]', helpValue: 'PATH'}),
-    'state-dir': Flags.string({summary: 'durable records of the pairs [default: /var/lib/colo/pairs]', helpValue: 'DIR'}),
+    'state-dir': Flags.string({
+      summary: 'durable records of the pairs [default: /var/lib/colo/pairs]',
+      helpValue: 'DIR',
+    }),
     'run-dir': Flags.string({summary: 'monitor sockets of the pairs [default: /run/colo/pairs]', helpValue: 'DIR'}),
     host: Flags.string({summary: 'name of this host in records [default: its host name]', helpValue: 'NAME'}),
   }

@@ -15,8 +15,9 @@ const LIMIT_MS = 5000
 
 export default class AgentStatusCommand extends BaseCommand {
   static override summary = 'say whether the agent of this host answers'
-  static override description =
-    prose(`Asks the agent of this host over its socket. The exit status is 0 when it answers, 20 when it does not.`)
+  static override description = prose(
+    `Asks the agent of this host over its socket. The exit status is 0 when it answers, 20 when it does not.`,
+  )
   static override examples = ['<%= config.bin %> <%= command.id %>', '<%= config.bin %> <%= command.id %> --json']
   static override flags = {
     socket: Flags.string({

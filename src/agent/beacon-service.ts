@@ -91,7 +91,8 @@ export class BeaconService {
     const bound = this.#ports.get(nameOf(local))
     if (bound !== undefined && 'port' in bound) return bound.port
     const now = this.#monotonic()
-    if (this.#closed || (bound !== undefined && ('binding' in bound || now - bound.failedAtMs < REBIND_MS))) return undefined
+    if (this.#closed || (bound !== undefined && ('binding' in bound || now - bound.failedAtMs < REBIND_MS)))
+      return undefined
     this.#ports.set(nameOf(local), {binding: true})
     void this.#bindAt(local, now)
     return undefined

@@ -107,8 +107,7 @@ export class Freshness {
 
   accept(word: Pick<BeaconWord, 'nonce' | 'seq' | 'atMs'>): boolean {
     const last = this.#last
-    const fresh =
-      last === undefined || (word.nonce === last.nonce ? word.seq > last.seq : word.atMs >= last.atMs)
+    const fresh = last === undefined || (word.nonce === last.nonce ? word.seq > last.seq : word.atMs >= last.atMs)
     if (fresh) this.#last = {nonce: word.nonce, seq: word.seq, atMs: word.atMs}
     return fresh
   }

@@ -47,5 +47,10 @@ export function resumed(state: CheckpointState, atMs: number): CheckpointState {
 
 export function observationOf(state: CheckpointState, nowMs: number): CheckpointObservation {
   const {count, lastAtMs, lastPauseMs, openSinceMs} = state
-  return {count, lastAtMs, lastPauseMs, openForMs: openSinceMs === undefined ? undefined : Math.max(0, nowMs - openSinceMs)}
+  return {
+    count,
+    lastAtMs,
+    lastPauseMs,
+    openForMs: openSinceMs === undefined ? undefined : Math.max(0, nowMs - openSinceMs),
+  }
 }

@@ -2,7 +2,15 @@ import * as v from 'valibot'
 import type {Action} from '../plan/action.js'
 import type {Plan, PlanKind, Step} from '../plan/plan.js'
 import {integer, path, port, word} from './decode.js'
-import {generationSchema, hostName, imageSchema, marksSchema, pairName, recordSchema, roleSchema} from './decode-record.js'
+import {
+  generationSchema,
+  hostName,
+  imageSchema,
+  marksSchema,
+  pairName,
+  recordSchema,
+  roleSchema,
+} from './decode-record.js'
 
 const kind = <const K extends Action['kind']>(name: K) => v.literal(name)
 const present = v.literal('present')
@@ -171,6 +179,10 @@ export const planSchema = v.strictObject({
   finish: v.string(),
 }) satisfies v.GenericSchema<unknown, Plan>
 
+type Kind = v.InferOutput<typeof actionSchema>['kind']
+
 /** Fails to compile when an action or a plan kind has no schema here. */
-type Missing = Exclude<Action['kind'], v.InferOutput<typeof actionSchema>['kind']> | Exclude<PlanKind, (typeof planKinds)[number]>
-export const everyActionHasASchema: [Missing] extends [never] ? true : Missing = true
+export const complete: {
+  readonly actions: [Action['kind']] extends [Kind] ? true : never
+  readonly plans: [PlanKind] extends [(typeof planKinds)[number]] ? true : never
+} = {actions: true, plans: true}

@@ -9,14 +9,25 @@ import {decode, integer, parseJson, path, port, word} from './decode.js'
 /** The file was written by a newer release; it is neither used nor rewritten. Exit 1. */
 export class NewerFormatError extends ColoError {
   constructor(file: string, format: number) {
-    super('newer-format', exitCodes.internal, `${file}: format ${format} is newer than this release reads (${recordFormat})`, {
-      hint: 'install the release of colo that wrote it',
-    })
+    super(
+      'newer-format',
+      exitCodes.internal,
+      `${file}: format ${format} is newer than this release reads (${recordFormat})`,
+      {
+        hint: 'install the release of colo that wrote it',
+      },
+    )
   }
 }
 
-export const pairName = v.custom<PairName>((value) => typeof value === 'string' && parsePairName(value).ok, 'the name of a pair')
-export const hostName = v.custom<HostName>((value) => typeof value === 'string' && parseHostName(value).ok, 'the name of a host')
+export const pairName = v.custom<PairName>(
+  (value) => typeof value === 'string' && parsePairName(value).ok,
+  'the name of a pair',
+)
+export const hostName = v.custom<HostName>(
+  (value) => typeof value === 'string' && parseHostName(value).ok,
+  'the name of a host',
+)
 
 function perHost(value: v.GenericSchema<unknown, string>): v.GenericSchema<unknown, PerHost<string>> {
   return v.union([v.strictObject({same: value}), v.strictObject({byHost: v.record(v.string(), value)})])

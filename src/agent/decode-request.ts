@@ -47,7 +47,7 @@ export function decodeRequest(line: string): Request | BadRequest {
     const value = parseJson(line, 'request')
     id = idOf(value)
     const head = decode(envelope, value, 'request')
-    return {id, method: head.method, params: decode(params[head.method], head.params, head.method)} as Request
+    return {id, method: head.method, params: decode(params[head.method], head.params, head.method)}
   } catch (error) {
     return {id, error}
   }

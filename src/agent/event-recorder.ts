@@ -69,7 +69,13 @@ export class EventRecorder {
 
   /** Numbers an event, hands it to the followers and queues it; never rejects. Settles when a decisive one is durable. */
   async record({type, data = {}, atMs, decisive = false}: NewEvent): Promise<void> {
-    const event: RecordedEvent = {seq: ++this.#seq, atMs: atMs ?? this.#options.now(), pair: this.#options.pair, type, data}
+    const event: RecordedEvent = {
+      seq: ++this.#seq,
+      atMs: atMs ?? this.#options.now(),
+      pair: this.#options.pair,
+      type,
+      data,
+    }
     this.#lastAtMs = event.atMs
     this.#pending.push(`${JSON.stringify(decisive ? {...event, decisive} : event)}\n`)
     for (const follower of [...this.#followers]) follower(event)
@@ -140,7 +146,10 @@ export class EventRecorder {
     const {files} = this.#options
     const older = (await files.readText(this.#older)) ?? ''
     const decisive = older.split('\n').filter((line) => line.endsWith('"decisive":true}'))
-    const kept = decisive.slice(-KEPT_DECISIVE).map((line) => `${line}\n`).join('')
+    const kept = decisive
+      .slice(-KEPT_DECISIVE)
+      .map((line) => `${line}\n`)
+      .join('')
     await files.writeAtomic(this.#older, kept + ((await files.readText(this.#file)) ?? ''), 0o600)
     await files.remove(this.#file)
     this.#bytes = 0

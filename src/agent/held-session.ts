@@ -93,7 +93,10 @@ export class HeldSession {
     if (!this.#hung) return true
     this.ask()
     const stop = new AbortController()
-    const limit = this.#clock.sleep(timeoutMs, signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]))
+    const limit = this.#clock.sleep(
+      timeoutMs,
+      signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]),
+    )
     await Promise.race([this.#asking, limit.catch(() => undefined)])
     stop.abort()
     return !this.#hung

@@ -62,7 +62,8 @@ export class IntentStore {
   async finished(ids: readonly string[]): Promise<void> {
     await this.#edit((intent) => ({
       done: [...new Set([...intent.done, ...ids])],
-      committed: intent.committed || (intent.plan.pointOfNoReturn !== undefined && ids.includes(intent.plan.pointOfNoReturn)),
+      committed:
+        intent.committed || (intent.plan.pointOfNoReturn !== undefined && ids.includes(intent.plan.pointOfNoReturn)),
     }))
   }
 

@@ -241,7 +241,8 @@ export class Member {
     }
     const {stale, incomplete} = record.marks
     const lonely = record.alone && before?.alone !== true
-    const lost = stale !== undefined || incomplete !== undefined || (before !== undefined && record.role !== before.role)
+    const lost =
+      stale !== undefined || incomplete !== undefined || (before !== undefined && record.role !== before.role)
     if (lonely || lost) this.#background(this.guard.end())
     this.#deps.announce(this)
   }

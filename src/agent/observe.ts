@@ -92,7 +92,8 @@ async function observeNic(
 /** As libvirt would say it, without asking a libvirtd that may be busy. */
 async function domainState(member: Member, view: VmView | undefined): Promise<MemberObservation['domain']> {
   const status = view?.vm.status
-  if (status === undefined) return member.keeper.status !== 'absent' || (await member.process.alive()) ? 'running' : 'absent'
+  if (status === undefined)
+    return member.keeper.status !== 'absent' || (await member.process.alive()) ? 'running' : 'absent'
   switch (status) {
     case 'running':
     case 'colo':

@@ -123,7 +123,9 @@ export class PeerTalk {
     const {files, layout, problem} = this.#options
     const taps = layout().nics.map(({tap}) => tap)
     const results = await Promise.allSettled(taps.map((tap) => setTap(files, tap, 'down')))
-    const failures = results.flatMap((result) => (result.status === 'rejected' ? [(result.reason as Error).message] : []))
+    const failures = results.flatMap((result) =>
+      result.status === 'rejected' ? [(result.reason as Error).message] : [],
+    )
     for (const failure of failures) problem(`fence: ${failure}`)
     return {taps, failures}
   }

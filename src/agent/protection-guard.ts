@@ -110,7 +110,13 @@ export class ProtectionGuard {
     const record = records.current
     if (record === undefined || this.now.blindSince === undefined) return
     const {nbd, connections} = await this.watch.state()
-    const known = {role: record.role, layout: layout(), nbd, migrationAlive: connections.migration, latched: this.now.latched}
+    const known = {
+      role: record.role,
+      layout: layout(),
+      nbd,
+      migrationAlive: connections.migration,
+      latched: this.now.latched,
+    }
     if (!(await positivelyChecked(session, known))) return
     await store.seeing()
     await events.record({type: 'SEEING'})

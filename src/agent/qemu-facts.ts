@@ -20,7 +20,9 @@ export function classify({event, data}: QmpEvent, layout: PairLayout): QemuFact 
   switch (event) {
     case 'COLO_EXIT':
       // 'request' is a failover that was asked for
-      return text('reason') === 'request' ? 'other' : {kind: 'colo-exit', detail: `${text('mode')}: ${text('reason')}`, missedWrites: false}
+      return text('reason') === 'request'
+        ? 'other'
+        : {kind: 'colo-exit', detail: `${text('mode')}: ${text('reason')}`, missedWrites: false}
     case 'QUORUM_REPORT_BAD': {
       const node = text('node-name')
       const isPeer = layout.disks.some(({nbd}) => nbd === node)
@@ -31,7 +33,11 @@ export function classify({event, data}: QmpEvent, layout: PairLayout): QemuFact 
     case 'BLOCK_EXPORT_DELETED':
       return {kind: 'export-deleted', detail: text('id'), missedWrites: false}
     case 'BLOCK_IO_ERROR':
-      return {kind: 'block-io-error', detail: `${text('operation')} on ${text('device')}: ${text('reason')}`, missedWrites: false}
+      return {
+        kind: 'block-io-error',
+        detail: `${text('operation')} on ${text('device')}: ${text('reason')}`,
+        missedWrites: false,
+      }
     case 'SHUTDOWN':
       return {kind: 'shutdown', detail: text('reason'), missedWrites: false}
     default:

@@ -80,7 +80,8 @@ export class RecordStore implements RecordAccess {
   async update(edit: (record: PairRecord) => RecordEdit | undefined): Promise<PairRecord> {
     return this.#serial.run(async () => {
       const before = await this.#load()
-      if (before === undefined) throw new NotFoundError(`no record of pair ${this.#options.pair} on ${this.#options.host}`)
+      if (before === undefined)
+        throw new NotFoundError(`no record of pair ${this.#options.pair} on ${this.#options.host}`)
       const wanted = edit(before)
       if (wanted === undefined) return before
       return this.#write({...before, ...wanted}, before)

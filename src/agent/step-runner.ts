@@ -117,7 +117,8 @@ export class StepRunner {
         signal.throwIfAborted()
         if ((await this.#perform(job, {action, signal, report: report.running})) === 'changed') outcome = 'changed'
       } catch (error) {
-        const why = job.gone.aborted && signal.aborted ? new InterruptedError('the command went away', {cause: error}) : error
+        const why =
+          job.gone.aborted && signal.aborted ? new InterruptedError('the command went away', {cause: error}) : error
         const failure = new StepError(step, action.kind, why)
         report.state('failed', failure.message)
         if (step.optional !== true) throw failure

@@ -61,6 +61,7 @@ function flagsOf(tap: string): string {
 }
 
 function checked(tap: string): string {
-  if (!/^[A-Za-z0-9][A-Za-z0-9_.-]{0,14}$/.test(tap)) throw new StateError(`${tap} is not the name of an interface`, {actual: tap, required: []})
+  if (!/^[A-Za-z0-9][A-Za-z0-9_.-]{0,14}$/.test(tap))
+    throw new StateError(`${tap} is not the name of an interface`, {actual: tap, required: []})
   return tap
 }

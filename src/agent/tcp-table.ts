@@ -1,4 +1,3 @@
-import net from 'node:net'
 import type {Clock} from '../os/clock.js'
 import type {Files} from '../os/files.js'
 
@@ -33,7 +32,7 @@ export function identityOf({local, remote, inode}: TcpConnection): string {
 
 /** An address and port as the table spells them: words of 32 bits in the host's (little-endian) order. */
 export function hexEndpoint(address: string, port: number): string {
-  const words = net.isIPv6(address) ? ipv6Bytes(address) : address.split('.').map(Number)
+  const words = isIpv6(address) ? ipv6Bytes(address) : address.split('.').map(Number)
   let hex = ''
   for (let at = 0; at < words.length; at += 4) {
     for (const byte of words.slice(at, at + 4).reverse()) hex += byte.toString(16).padStart(2, '0')
@@ -45,9 +44,14 @@ export function hasPort(endpoint: string, port: number): boolean {
   return endpoint.endsWith(`:${port.toString(16).padStart(4, '0').toUpperCase()}`)
 }
 
+function isIpv6(address: string): boolean {
+  return address.includes(':')
+}
+
 function ipv6Bytes(address: string): number[] {
   const [head = '', tail] = address.split('::')
-  const groups = (part: string): number[] => (part === '' ? [] : part.split(':').map((group) => Number.parseInt(group, 16)))
+  const groups = (part: string): number[] =>
+    part === '' ? [] : part.split(':').map((group) => Number.parseInt(group, 16))
   const left = groups(head)
   const right = tail === undefined ? [] : groups(tail)
   const all = [...left, ...new Array<number>(8 - left.length - right.length).fill(0), ...right]
@@ -116,5 +120,5 @@ export class TcpTable {
 }
 
 function pathOf(address: string): string {
-  return net.isIPv6(address) ? '/proc/net/tcp6' : '/proc/net/tcp'
+  return isIpv6(address) ? '/proc/net/tcp6' : '/proc/net/tcp'
 }

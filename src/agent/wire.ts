@@ -8,7 +8,10 @@ export class StepError extends ColoError {
 
   constructor(step: {readonly id: string; readonly label: string}, action: string, cause: unknown) {
     const remote = remoteErrorOf(cause)
-    super(remote.code, exitOf(cause), `${step.label} (${step.id}, ${action}): ${remote.message}`, {hint: remote.hint, cause})
+    super(remote.code, exitOf(cause), `${step.label} (${step.id}, ${action}): ${remote.message}`, {
+      hint: remote.hint,
+      cause,
+    })
     this.step = step.id
   }
 }

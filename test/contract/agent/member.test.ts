@@ -68,9 +68,7 @@ test('an observation shows VM, checkpoints and disks', async (t) => {
   assert.deepEqual(seen.disks, [
     {index: 0, quorum: true, children: ['childs0'], overlays: true, replication: 'connected', exported: true},
   ])
-  assert.deepEqual(seen.nics[0]?.objects, [
-    {id: 'nic0-rewriter', type: 'filter-rewriter', on: true, vnetHdr: true},
-  ])
+  assert.deepEqual(seen.nics[0]?.objects, [{id: 'nic0-rewriter', type: 'filter-rewriter', on: true, vnetHdr: true}])
   assert.equal(seen.nics[0]?.tapState, 'up')
   assert.equal(seen.domain, 'running')
   assert.equal(seen.blindSince, undefined)
@@ -86,7 +84,10 @@ test('a hung QEMU is said to hang, and delays nobody else', async (t) => {
   assert.equal(seen.domain, 'running')
   assert.ok(performance.now() - startedMs < 3000)
   await eventually(async () => ((await rig.observe()).qmp === 'hung' ? true : undefined))
-  await assert.rejects(within(rig, ({vm}) => vm.qmp()), /no reply/)
+  await assert.rejects(
+    within(rig, ({vm}) => vm.qmp()),
+    /no reply/,
+  )
 })
 
 test('the death of QEMU is latched, and known after a restart', async (t) => {
@@ -160,7 +161,9 @@ test('losing NBD because the primary died leaves the secondary promotable', asyn
   qemu.emit('BLOCK_EXPORT_DELETED', {id: 'export0'}) // the failover
   qemu.emit('STOP')
   qemu.emit('RESUME')
-  await eventually(async () => ((await rig.observe()).latched.some(({kind}) => kind === 'export-deleted') ? true : undefined))
+  await eventually(async () =>
+    (await rig.observe()).latched.some(({kind}) => kind === 'export-deleted') ? true : undefined,
+  )
   await new Promise((resolve) => setTimeout(resolve, 100))
   assert.equal((await rig.kept(record)).marks.notPromotable, undefined)
 })
@@ -336,7 +339,10 @@ test('attach waits for a QEMU that comes, and awaitCheckpoint for its checkpoint
   const record = rig.record()
   await rig.keep(record)
   await rig.start()
-  await assert.rejects(within(rig, ({vm}) => vm.attach(100)), /within 100 ms/)
+  await assert.rejects(
+    within(rig, ({vm}) => vm.attach(100)),
+    /within 100 ms/,
+  )
   const attaching = within(rig, async ({vm}) => {
     await vm.attach(5000)
     await vm.awaitCheckpoint(0, 5000)
@@ -363,7 +369,10 @@ test('beginning protection needs every NBD connection', async (t) => {
   await rig.qemu(record)
   rig.connect(record, {nbd: [], migration: true})
   await rig.start()
-  await assert.rejects(within(rig, ({vm}) => vm.beginProtection()), /0 of 1 NBD connections/)
+  await assert.rejects(
+    within(rig, ({vm}) => vm.beginProtection()),
+    /0 of 1 NBD connections/,
+  )
 })
 
 test.run()

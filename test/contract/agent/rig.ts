@@ -163,7 +163,8 @@ export class Rig {
   }
 
   setTap(layout: PairLayout, state: 'up' | 'down'): void {
-    for (const {tap} of layout.nics) this.kernel.set(`/sys/class/net/${tap}/flags`, state === 'up' ? '0x1003\n' : '0x1002\n')
+    for (const {tap} of layout.nics)
+      this.kernel.set(`/sys/class/net/${tap}/flags`, state === 'up' ? '0x1003\n' : '0x1002\n')
   }
 
   tap(layout: PairLayout): string | undefined {

@@ -238,10 +238,14 @@ test('events: numbers rise over restarts, followers get each once', async (t) =>
   const client = await rig.client()
   await eventually(async () => (await client.call('events.read', {pair: 'web1'})).events.length >= 2 || undefined)
   const followed: string[] = []
-  const follow = client.call('events.read', {pair: 'web1', follow: true}, {
-    onEvent: ({type}) => followed.push(type),
-    timeoutMs: 60_000,
-  })
+  const follow = client.call(
+    'events.read',
+    {pair: 'web1', follow: true},
+    {
+      onEvent: ({type}) => followed.push(type),
+      timeoutMs: 60_000,
+    },
+  )
   follow.catch(() => undefined)
   await eventually(() => followed.includes('COLO_EXIT') || undefined)
   qemu.emit('RESUME')
@@ -255,7 +259,10 @@ test('events: numbers rise over restarts, followers get each once', async (t) =>
     return read.events.some(({type}) => type === 'WAKEUP') ? read.events : undefined
   })
   const numbers = events.map(({seq}) => seq)
-  assert.deepEqual(numbers, [...new Set(numbers)].sort((a, b) => a - b))
+  assert.deepEqual(
+    numbers,
+    [...new Set(numbers)].sort((a, b) => a - b),
+  )
   assert.deepEqual(events.filter(({type}) => type === 'COLO_EXIT').length, 1)
 })
 

@@ -56,10 +56,32 @@ test('a record without a field, with one too many, or with another type is an er
     if (optional.has(place.slice(-2).join('.')) || place.includes('byHost') || place.includes('marks')) continue
     if (place[0] === 'addresses' || place[0] === 'beaconPorts' || place.at(-1) === 'scratch') continue
     const last = place.at(-1) ?? ''
-    assert.throws(() => decodeRecord(changed(place, (parent) => delete parent[last]), 'file'), /^DecodeError: file: /, place.join('.'))
-    assert.throws(() => decodeRecord(changed(place, (parent) => (parent[last] = {no: 1})), 'file'), /^DecodeError: file: /)
+    assert.throws(
+      () =>
+        decodeRecord(
+          changed(place, (parent) => Reflect.deleteProperty(parent, last)),
+          'file',
+        ),
+      /^DecodeError: file: /,
+      place.join('.'),
+    )
+    assert.throws(
+      () =>
+        decodeRecord(
+          changed(place, (parent) => (parent[last] = {no: 1})),
+          'file',
+        ),
+      /^DecodeError: file: /,
+    )
   }
-  assert.throws(() => decodeRecord(changed(['spec'], (top) => (top['novelty'] = 1)), 'file'), /novelty/)
+  assert.throws(
+    () =>
+      decodeRecord(
+        changed(['spec'], (top) => (top['novelty'] = 1)),
+        'file',
+      ),
+    /novelty/,
+  )
 })
 
 test('a newer format is told apart from a broken file', () => {
@@ -117,9 +139,16 @@ test('an action of another kind, or with more than it has, is refused', () => {
 
 test('no line of any client makes decoding throw', () => {
   fc.assert(
-    fc.property(fc.oneof(fc.string(), fc.json(), fc.anything().map((value) => JSON.stringify(value) ?? '')), (line) => {
-      assert.ok('error' in decodeRequest(line))
-    }),
+    fc.property(
+      fc.oneof(
+        fc.string(),
+        fc.json(),
+        fc.anything().map((value) => JSON.stringify(value) ?? ''),
+      ),
+      (line) => {
+        assert.ok('error' in decodeRequest(line))
+      },
+    ),
   )
 })
 
@@ -136,8 +165,8 @@ test('an intent is read back as written; a broken one is an error, not absent', 
   const second = await new IntentStore({files, directory: '/p'}).read()
   assert.deepEqual(second, {format: 1, plan, owner: 'me', startedAtMs: 7, done: ['alpha/a'], committed: true})
   const text = written.get('/p/intent.json') ?? ''
-  fc.assert(
-    await fc.asyncProperty(fc.nat(text.length - 3), async (length) => {
+  await fc.assert(
+    fc.asyncProperty(fc.nat(text.length - 3), async (length) => {
       const broken = {...files, readText: () => Promise.resolve(text.slice(0, length))} as unknown as Files
       await assert.rejects(new IntentStore({files: broken, directory: '/p'}).read())
     }),

@@ -48,7 +48,14 @@ test('appending keeps what is there', async (t) => {
 function recorderIn(directory: string, limitBytes: number): EventRecorder {
   const problems: string[] = []
   const now = (): number => 1
-  return new EventRecorder({files: nodeFiles, directory, pair: 'web1', now, limitBytes, onProblem: (text) => problems.push(text)})
+  return new EventRecorder({
+    files: nodeFiles,
+    directory,
+    pair: 'web1',
+    now,
+    limitBytes,
+    onProblem: (text) => problems.push(text),
+  })
 }
 
 test('the history is bounded, and what decided something outlives the rest', async (t) => {

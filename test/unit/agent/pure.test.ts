@@ -126,9 +126,18 @@ test('a beacon is opened with its key only, and any change breaks the seal', () 
   const key = 'aa'.repeat(32)
   const [datagram] = packWords([sealWord(word, key)])
   assert.ok(datagram)
-  assert.deepEqual(openDatagram(datagram, () => key), [word])
-  assert.deepEqual(openDatagram(datagram, () => 'bb'.repeat(32)), [])
-  assert.deepEqual(openDatagram(datagram, () => undefined), [])
+  assert.deepEqual(
+    openDatagram(datagram, () => key),
+    [word],
+  )
+  assert.deepEqual(
+    openDatagram(datagram, () => 'bb'.repeat(32)),
+    [],
+  )
+  assert.deepEqual(
+    openDatagram(datagram, () => undefined),
+    [],
+  )
   fc.assert(
     fc.property(fc.nat(datagram.length - 1), fc.integer({min: 1, max: 255}), (at, flip) => {
       const bad = Buffer.from(datagram)
