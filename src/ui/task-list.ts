@@ -41,7 +41,6 @@ export async function drawBoard(board: TaskBoard, {live, stream}: DrawOptions): 
         rendererOptions: {
           logger: new ListrLogger<ListrDefaultRendererLogLevels>({useIcons: true, toStderr: [], processOutput}),
           timer,
-          showErrorMessage: false,
           collapseSkips: false,
         },
         fallbackRenderer: 'verbose',
