@@ -8,12 +8,13 @@ import {queryJobs, type Job} from '../../qmp/commands/jobs.js'
 import {queryStatus} from '../../qmp/commands/status.js'
 import type {QmpSession} from '../../qmp/session.js'
 import {send, settle, type ActionOf, type Perform} from './common.js'
+import {unlessHung} from './hung.js'
 import {whileStopped} from './stopped.js'
 
 const jobEvents = ['JOB_STATUS_CHANGE', 'BLOCK_JOB_READY', 'BLOCK_JOB_COMPLETED', 'BLOCK_JOB_CANCELLED']
 /** a mirror that is ready has at most some requests in flight; the guest stands still meanwhile */
-const CONCLUDE_MS = 10_000
-const ABORT_MS = 30_000
+const CONCLUDE_MS = 5000
+const ABORT_MS = 10_000
 
 /**
  * What is known of one mirror.
@@ -61,7 +62,7 @@ export const finishMirrors: Perform<ActionOf<'mirrors-finish'>> = async ({disks}
   const jobs = mirrors.filter(({job}) => job !== undefined)
   if (open.length === 0 && jobs.length === 0 && (await queryStatus(qmp)).status !== 'paused') return 'unchanged'
   for (const mirror of open) assertFinishable(mirror)
-  await whileStopped(context, qmp, disks, async () => {
+  await whileStopped(context, qmp, targets(disks), async () => {
     for (const {spec, phase} of open) if (phase === 'ready') await send(qmp, mirrorCancel(spec.job, false))
     const specs = open.map(({spec}) => spec)
     const wait = {what: `the mirrors of ${names(specs)} to conclude`, events: jobEvents, timeoutMs: CONCLUDE_MS}
@@ -81,15 +82,17 @@ export const abortMirrors: Perform<ActionOf<'mirrors-abort'>> = async ({disks}, 
   const qmp = await context.vm.qmp()
   const left = (await look(qmp, disks)).filter(({job}) => job !== undefined)
   if (left.length === 0) return 'unchanged'
-  for (const {spec, job} of left) if (job?.status !== 'concluded') await send(qmp, mirrorCancel(spec.job, true))
   const specs = left.map(({spec}) => spec)
-  const wait = {what: `the mirrors of ${names(specs)} to end`, events: jobEvents, timeoutMs: ABORT_MS}
-  await settle(context, qmp, wait, async () => {
-    for (const {spec, job} of await look(qmp, specs)) {
-      if (job?.status === 'concluded') await send(qmp, jobDismiss(spec.job))
-      else if (job !== undefined) return undefined
-    }
-    return true
+  await unlessHung(context, targets(specs), async () => {
+    for (const {spec, job} of left) if (job?.status !== 'concluded') await send(qmp, mirrorCancel(spec.job, true))
+    const wait = {what: `the mirrors of ${names(specs)} to end`, events: jobEvents, timeoutMs: ABORT_MS}
+    await settle(context, qmp, wait, async () => {
+      for (const {spec, job} of await look(qmp, specs)) {
+        if (job?.status === 'concluded') await send(qmp, jobDismiss(spec.job))
+        else if (job !== undefined) return undefined
+      }
+      return true
+    })
   })
   return 'changed'
 }
@@ -154,6 +157,10 @@ function progressOf(mirrors: readonly Mirror[]): {readonly done: number; readonl
     done: jobs.reduce((sum, job) => sum + job.currentProgress, 0),
     total: jobs.reduce((sum, job) => sum + job.totalProgress, 0),
   }
+}
+
+function targets(disks: readonly MirrorSpec[]): string[] {
+  return disks.map(({target}) => target)
 }
 
 function names(disks: readonly MirrorSpec[]): string {

@@ -135,7 +135,7 @@ test('finish: a hung peer is cut off, so that the guest goes on', async () => {
     {type: 'block-node', 'node-name': 'nbd1'},
     {type: 'chardev', id: 'compat_monitor0'},
   ]
-  await assert.rejects(() => performAction(finish, context), /waited 10 s for the mirrors of colo-disk0, colo-disk1 to/)
+  await assert.rejects(() => performAction(finish, context), /waited 5 s for the mirrors of colo-disk0, colo-disk1 to/)
   assert.deepEqual(yankSession.sent.at(-1), {
     command: 'yank',
     args: {instances: [{type: 'block-node', 'node-name': 'nbd1'}]},
