@@ -7,7 +7,7 @@ import {prose} from '../../src/cli/prose.js'
 import type {OperationContext} from '../../src/operation/context.js'
 import type {OperationResult} from '../../src/operation/result.js'
 
-const purposes = ['create', 'failover', 'resync', 'destroy', 'start', 'stop'] as const
+const purposes = ['create', 'failover', 'resync', 'destroy', 'start'] as const
 
 /** Plans have no time limit of their own; the limit belongs to running them. */
 const noLimitMs = 60_000
@@ -72,8 +72,6 @@ async function planned(
       })
     case 'start':
       return (await import('../../src/operation/start.js')).startPair(context, pair, options)
-    case 'stop':
-      return (await import('../../src/operation/stop.js')).stopPair(context, pair, options)
     default:
       return unreachable(purpose)
   }

@@ -13,6 +13,10 @@ import {
 } from '../support/lab.js'
 import {suite} from '../support/suite.js'
 
+/*
+ * A connection is older than one checkpoint before the first failover: what QEMU's rewriter knows of younger ones dies with the copy
+ * that was promoted, so that they survive one failover but not the next (docs/limits.md).
+ */
 const test = suite('failover')
 const minutes = 60_000
 const guestAddress = '10.77.0.10'
@@ -24,6 +28,7 @@ test(
     await createPair({name: 'web1', model: 'virtio', nics: 1, disks: 1})
     await guestAnswers()
     const stream = await openStream(guestAddress)
+    await coloOk('pair', 'checkpoint', 'web1')
     t.defer(() => stream.kill())
 
     // the primary's QEMU is killed
@@ -62,6 +67,7 @@ test(
     await guestAnswers()
     const written = new Map<number, string>()
     const stream = await openStream(guestAddress)
+    await coloOk('pair', 'checkpoint', 'web1')
     t.defer(() => stream.kill())
     let primary: LabHost = 'alpha'
     for (let cycle = 0; cycle < 10; cycle++) {

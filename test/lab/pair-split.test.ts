@@ -49,6 +49,7 @@ test(
     await createPair({name: 'web1', model: 'virtio', nics: 1, disks: 1})
     await guestAnswers()
     const stream = await openStream(guestAddress)
+    await coloOk('pair', 'checkpoint', 'web1')
     t.defer(() => stream.kill())
 
     t.defer(() => faults.heal({host: 'alpha', link: 'replication'}))
