@@ -25,7 +25,7 @@ interface Pending {
   readonly method: Method
   readonly options: CallOptions
   readonly resolve: (result: unknown) => void
-  readonly reject: (error: unknown) => void
+  readonly reject: (error: Error) => void
 }
 
 /**
@@ -201,6 +201,6 @@ function notify(pending: Pending, callback: () => void): void {
   try {
     callback()
   } catch (error) {
-    pending.reject(error)
+    pending.reject(error as Error)
   }
 }
