@@ -84,7 +84,7 @@ export function world(options: {readonly version?: {major: number; minor: number
       if (argv[0] === 'getent') throw exitOf(argv, 2, '')
       return Promise.resolve({stdout: state.answer(argv, runOptions) ?? '', stderr: '', durationMs: 1})
     } catch (error) {
-      return Promise.reject(error as Error)
+      return Promise.reject(error)
     }
   }
   const abort = new AbortController()

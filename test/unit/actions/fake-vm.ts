@@ -64,7 +64,7 @@ export class FakeSession implements QmpSession {
       if (handler === undefined) throw new Refusal(`The command ${command} has not been found`, 'CommandNotFound')
       return Promise.resolve(handler(args) ?? {})
     } catch (error) {
-      if (!(error instanceof Refusal)) return Promise.reject(error as Error)
+      if (!(error instanceof Refusal)) return Promise.reject(error)
       return Promise.reject(
         new QmpCommandError('agent.qmp', {command, arguments: args}, {class: error.errorClass, desc: error.desc}),
       )

@@ -138,15 +138,18 @@ test('the owner comes from qemu.conf, else from the account that exists', async 
     'passwd root': 'root:x:0:0:::',
     'group kvm': 'kvm:x:104:',
   }
-  const ownerWith = (conf: string | undefined) =>
-    qemuOwner({
-      files: {...world().files, readText: () => Promise.resolve(conf)} as never,
+  const ownerWith = (conf: string | undefined) => {
+    const {files} = world()
+    files.texts.set('/etc/libvirt/qemu.conf', conf)
+    return qemuOwner({
+      files,
       run: (argv) => {
         const line = accounts[argv.slice(1).join(' ')]
         if (line === undefined) return Promise.reject(exitOf(argv, 2, ''))
         return Promise.resolve({stdout: `${line}\n`, stderr: '', durationMs: 1})
       },
     })
+  }
   assert.deepEqual(await ownerWith(undefined), {uid: 64_055, gid: 994})
   assert.deepEqual(await ownerWith('#user = "nobody"\nuser = "root"\n group = "kvm" # as QEMU\n'), {uid: 0, gid: 104})
   assert.deepEqual(await ownerWith('user = "+1000"\ngroup = 1001\n'), {uid: 1000, gid: 1001})
