@@ -1,125 +1,126 @@
-import {mkdtemp, readFile, rm} from 'node:fs/promises'
+import {rmSync} from 'node:fs'
+import {mkdtemp, readFile} from 'node:fs/promises'
 import {tmpdir} from 'node:os'
 import {dirname, join} from 'node:path'
 import {fileURLToPath} from 'node:url'
 
+import {nsenterArgv} from '../../src/lab/exec.js'
 import {systemClock} from '../../src/os/clock.js'
-import {childrenOf, identify, signalProcess, type ProcessId} from '../../src/os/proc.js'
+import {childrenOf, identify, signalProcess} from '../../src/os/proc.js'
 import {run, type Argv, type RunOptions, type RunResult} from '../../src/os/process.js'
 import {spawnDetached} from '../../src/os/spawn.js'
 
 const project = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 
+/** The first lab of a machine builds a root file system: minutes on a slow mirror. */
+export const buildMs = 1_500_000
+
+/** A program in the background, its output in a file. */
+export interface Background {
+  output(): Promise<string>
+  kill(): Promise<void>
+}
+
 /**
- * Namespaces in which a whole lab can be built beside the one of the machine: own network, own /run, own process numbers.
- * Everything in it ends with it; only the cache is shared.
+ * Namespaces in which a whole lab can be built beside the one of the machine: own network, own /run, own process numbers. Everything in
+ * it ends with this process, however that ends; only the cache of root file systems is shared.
  */
 export interface LabSandbox {
-  /** directory of the machine for files that tests read from both sides */
-  readonly directory: string
   /** lines of /proc/self/mounts before anything was done; a lab of the machine itself shows up there */
   readonly mountsBefore: readonly string[]
   run(argv: Argv, options?: RunOptions): Promise<RunResult>
   /** the project's own command line, from the sources */
   colo(args: readonly string[], options?: RunOptions): Promise<RunResult>
-  /** runs in the background with its output in a file; settles when the output holds `until` */
-  background(
-    argv: Argv,
-    until: string,
-  ): Promise<{readonly output: () => Promise<string>; readonly kill: () => Promise<void>}>
-  close(): Promise<void>
+  /** what `lab exec PLACE` runs, without a Node of its own each time */
+  on(place: string, argv: Argv): Promise<RunResult>
+  /** the same in the background; settles when the output holds `until` */
+  start(place: string, argv: Argv, until: string): Promise<Background>
 }
 
-/** @throws {ToolError} when namespaces cannot be made here */
+let shared: Promise<LabSandbox> | undefined
+
+/** One sandbox with a lab that is up, for all tests that leave it up. */
+export function sharedLab(): Promise<LabSandbox> {
+  shared ??= openLabSandbox().then(async (sandbox) => {
+    await sandbox.colo(['lab', 'up'], {timeoutMs: buildMs})
+    return sandbox
+  })
+  return shared
+}
+
+/** A new sandbox without a lab. @throws {ToolError} when namespaces cannot be made here */
 export async function openLabSandbox(): Promise<LabSandbox> {
   const directory = await mkdtemp(join(tmpdir(), 'colo-sandbox-'))
-  const script =
-    'mount -t tmpfs tmpfs /run && ip link set lo up && echo ready && while :; do sleep 1000 & wait $!; done'
-  const log = join(directory, 'sandbox.log')
-  const outer = await spawnDetached(
-    // it dies with this process, however that ends
-    [
-      'setpriv',
-      '--pdeathsig',
-      'KILL',
-      'unshare',
-      '--net',
-      '--mount',
-      '--pid',
-      '--fork',
-      '--kill-child',
-      '--mount-proc',
-      'sh',
-      '-c',
-      script,
-    ],
-    log,
-  )
-  const holder = (await identify(outer)) ?? {pid: outer, startTicks: -1}
-  await waitFor(async () => (await readFile(log, 'utf8')).includes('ready'), 'the sandbox')
-  const [inner] = await childrenOf(outer)
-  const env = [`COLO_LAB_DATA=${join(directory, 'data')}`]
+  process.once('exit', () => {
+    rmSync(directory, {recursive: true, force: true})
+  })
+  const inner = await startSandbox(join(directory, 'sandbox.log'))
+  const namespaces = ['nsenter', '--target', String(inner), '--net', '--mount', '--pid', '--'] as const
   const inside = (argv: Argv): Argv => [
-    'nsenter',
-    '--target',
-    String(inner),
-    '--net',
-    '--mount',
-    '--pid',
-    '--',
+    ...namespaces,
     'env',
     '-C',
     project,
-    ...env,
+    'COLO_LAB_DATA=/run/colo-lab-data',
     ...argv,
   ]
-  const before = await run(inside(['cat', '/proc/self/mounts']))
+  const runInside: LabSandbox['run'] = (argv, options) => run(inside(argv), {timeoutMs: 60_000, ...options})
+  const placed = async (place: string, argv: Argv): Promise<Argv> => {
+    if (place === 'client') return ['ip', 'netns', 'exec', 'colo-client', ...argv]
+    const {stdout} = await runInside(['cat', `/run/colo-lab/host-${place}.json`])
+    return nsenterArgv((JSON.parse(stdout) as {init: {pid: number}}).init.pid, argv)
+  }
+  const {stdout} = await runInside(['cat', '/proc/self/mounts'])
   return {
-    directory,
-    mountsBefore: before.stdout.split('\n'),
-    run: (argv, options) => run(inside(argv), {timeoutMs: 60_000, ...options}),
-    colo: (args, options) => run(inside([join(project, 'bin/dev.js'), ...args]), {timeoutMs: 600_000, ...options}),
-    background: (argv, until) =>
-      inBackground(inside(argv), {until, log: join(directory, `bg-${process.hrtime.bigint()}.log`)}),
-    close: async () => {
-      await endSandbox(holder)
-      await rm(directory, {recursive: true, force: true})
+    mountsBefore: stdout.split('\n'),
+    run: runInside,
+    colo: (args, options) => runInside([join(project, 'bin/dev.js'), ...args], {timeoutMs: 600_000, ...options}),
+    on: async (place, argv) => runInside(await placed(place, argv)),
+    start: async (place, argv, until) => {
+      const log = join(directory, `${process.hrtime.bigint()}.log`)
+      return inBackground(inside(await placed(place, argv)), {until, log})
     },
   }
 }
 
-async function inBackground(argv: Argv, at: {until: string; log: string}): ReturnType<LabSandbox['background']> {
-  const pid = await spawnDetached(argv, at.log)
-  const id = await identify(pid)
-  const output = (): Promise<string> => readFile(at.log, 'utf8')
-  await waitFor(async () => (await output()).includes(at.until), `${argv.at(-1) ?? ''} to print ${at.until}`)
-  return {
-    output,
-    kill: async () => {
-      for (const child of await childrenOf(pid)) {
-        const known = await identify(child)
-        if (known !== undefined) await signalProcess(known, 'SIGKILL')
-      }
-      if (id !== undefined) await signalProcess(id, 'SIGKILL')
-    },
-  }
-}
-
-async function endSandbox(holder: ProcessId): Promise<void> {
-  const [inner] = await childrenOf(holder.pid)
-  const init = inner === undefined ? undefined : await identify(inner)
-  await signalProcess(holder, 'SIGKILL')
-  await waitFor(
-    async () => init === undefined || (await identify(init.pid))?.startTicks !== init.startTicks,
-    'the sandbox to end',
-  )
-}
-
-/** Polls a condition for at most 20 s. */
+/** Polls a condition, for 20 s unless told. */
 export async function waitFor(done: () => Promise<boolean>, what: string, limitMs = 20_000): Promise<void> {
   const start = systemClock.monotonic()
   while (!(await done())) {
     if (systemClock.monotonic() - start > limitMs) throw new Error(`waited ${limitMs} ms for ${what}`)
     await systemClock.sleep(25)
   }
+}
+
+/** @returns the process number of its PID 1, which reaps orphans */
+async function startSandbox(log: string): Promise<number> {
+  const script =
+    'mount -t tmpfs tmpfs /run && ip link set lo up && echo ready && while :; do sleep 1000 & wait $!; done'
+  const unshare = ['unshare', '--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc', 'sh', '-c', script]
+  const outer = await spawnDetached(['setpriv', '--pdeathsig', 'KILL', ...unshare], log)
+  await waitFor(async () => (await readFile(log, 'utf8')).includes('ready'), 'the sandbox')
+  const [inner] = await childrenOf(outer)
+  if (inner === undefined) throw new Error('the sandbox has no first process')
+  return inner
+}
+
+async function inBackground(argv: Argv, at: {until: string; log: string}): Promise<Background> {
+  const pid = await spawnDetached(argv, at.log)
+  const output = (): Promise<string> => readFile(at.log, 'utf8')
+  await waitFor(async () => (await output()).includes(at.until), `${argv.at(-1) ?? ''} to print ${at.until}`)
+  return {
+    output,
+    kill: async () => {
+      for (const number of [...(await descendantsOf(pid)), pid]) {
+        const id = await identify(number)
+        if (id !== undefined) await signalProcess(id, 'SIGKILL')
+      }
+    },
+  }
+}
+
+async function descendantsOf(pid: number): Promise<number[]> {
+  const children = await childrenOf(pid)
+  const below = await Promise.all(children.map(descendantsOf))
+  return [...below.flat(), ...children]
 }
