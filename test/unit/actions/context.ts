@@ -78,14 +78,11 @@ export function world(options: {readonly version?: {major: number; minor: number
   const notes: string[] = []
   const calls: string[] = []
   const state = {record: undefined as PairRecord | undefined, checkpoints: 0, answer: (() => undefined) as FakeRun}
-  const run: Run = (argv, runOptions = {}) => {
+  const run: Run = async (argv, runOptions = {}) => {
     ran.push(argv)
-    try {
-      if (argv[0] === 'getent') throw exitOf(argv, 2, '')
-      return Promise.resolve({stdout: state.answer(argv, runOptions) ?? '', stderr: '', durationMs: 1})
-    } catch (error) {
-      return Promise.reject(error)
-    }
+    if (argv[0] === 'getent') throw exitOf(argv, 2, '')
+    const stdout = await Promise.resolve(state.answer(argv, runOptions) ?? '')
+    return {stdout, stderr: '', durationMs: 1}
   }
   const abort = new AbortController()
   const called = (name: string) => (): Promise<void> => {

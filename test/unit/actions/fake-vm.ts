@@ -56,18 +56,21 @@ export class FakeSession implements QmpSession {
     return this
   }
 
-  execute(command: string, args: Args = {}, options: {readonly oob?: boolean | undefined} = {}): Promise<unknown> {
+  async execute(
+    command: string,
+    args: Args = {},
+    options: {readonly oob?: boolean | undefined} = {},
+  ): Promise<unknown> {
     this.sent.push({command, args, oob: options.oob === true})
     if (!/^(query-|qom-get|qom-list|x-debug-)/.test(command)) this.changes.push(command)
     const handler = this.#handlers.get(command)
     try {
       if (handler === undefined) throw new Refusal(`The command ${command} has not been found`, 'CommandNotFound')
-      return Promise.resolve(handler(args) ?? {})
+      return await Promise.resolve(handler(args) ?? {})
     } catch (error) {
-      if (!(error instanceof Refusal)) return Promise.reject(error)
-      return Promise.reject(
-        new QmpCommandError('agent.qmp', {command, arguments: args}, {class: error.errorClass, desc: error.desc}),
-      )
+      if (!(error instanceof Refusal)) throw error
+      const reply = {class: error.errorClass, desc: error.desc}
+      throw new QmpCommandError('agent.qmp', {command, arguments: args}, reply)
     }
   }
 
