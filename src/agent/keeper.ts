@@ -46,6 +46,7 @@ export class Keeper {
   readonly #options: KeeperOptions
   #state: State = {id: 'idle'}
   #connecting: Promise<QmpSession> | undefined
+  #yank: QmpSession | undefined
   #searching = false
   /** changes when the domain is let go of, so that what still runs for the old one stops */
   #era = new AbortController()
@@ -102,6 +103,9 @@ export class Keeper {
     const session = this.session
     this.#state = {id: 'idle'}
     session?.close()
+    const yank = this.#yank
+    this.#yank = undefined
+    yank?.close()
   }
 
   /** The agent ends; the guest goes on. */
@@ -118,14 +122,18 @@ export class Keeper {
     throw new QmpTimeoutError(this.#options.agentSocket, 'query-status', CONNECT_MS)
   }
 
-  /** Opens `yank.qmp` with out-of-band execution for the time of `body`; works while QEMU's main loop is stuck. */
+  /**
+   * Runs `body` on the out-of-band session. It is negotiated while QEMU is well and held, because `qmp_capabilities` itself needs the
+   * main loop: a session opened after the loop is stuck could not free it (decision 15).
+   */
   async withYank<R>(body: (session: QmpSession) => Promise<R>): Promise<R> {
-    const {connect, yankSocket: path} = this.#options
-    const session = await connect({path, oob: true, timeoutMs: CONNECT_MS, report: () => undefined})
+    const held = this.#yank
+    if (held !== undefined) return await body(held)
+    const session = await this.#connectYank()
     try {
       return await body(session)
     } finally {
-      session.close()
+      if (this.#yank !== session) session.close()
     }
   }
 
@@ -158,6 +166,7 @@ export class Keeper {
       this.#state = {id: 'silent', sinceMs: clock.monotonic()}
       this.#searchOn()
     })
+    void this.#holdYank(era)
     onAttached(how, held.session)
     return held.session
   }
@@ -166,6 +175,29 @@ export class Keeper {
     this.#search('again').catch((error: unknown) => {
       this.#options.onProblem(`looking for QEMU: ${(error as Error).message}`)
     })
+  }
+
+  #connectYank(): Promise<QmpSession> {
+    const {connect, yankSocket: path} = this.#options
+    return connect({path, oob: true, timeoutMs: CONNECT_MS, report: () => undefined})
+  }
+
+  /** Holds the out-of-band session for as long as the other one; without it `withYank` connects when it is needed. */
+  async #holdYank(era: AbortSignal): Promise<void> {
+    if (this.#yank !== undefined) return
+    try {
+      const session = await this.#connectYank()
+      if (era.aborted || this.#yank !== undefined) {
+        session.close()
+        return
+      }
+      this.#yank = session
+      void session.closed.then(() => {
+        if (this.#yank === session) this.#yank = undefined
+      })
+    } catch {
+      // tried again with the next attachment, or when it is needed
+    }
   }
 
   /** Tries until there is a session, or it is certain that no QEMU is there. */

@@ -1,4 +1,5 @@
 import type {AgentClient} from '../host/agent-client.js'
+import {fetchHostFacts} from '../host/fetch-facts.js'
 import {pathsToProbe} from '../host/preflight.js'
 import type {MemberObservation} from '../pair/observation.js'
 import type {PairRecord} from '../pair/record.js'
@@ -40,7 +41,7 @@ export async function openCandidates(context: OperationContext, spec: PairSpec):
         if ('problem' in side || entry === undefined) throw 'problem' in side ? side.problem : new Error('no entry')
         const limits = {timeoutMs: factsLimitMs, signal: context.signal}
         const [facts, {members}] = await Promise.all([
-          side.client.call('host.facts', {images: pathsToProbe(spec, entry)}, limits),
+          fetchHostFacts(side.client, {clock: context.clock, signal: context.signal, paths: pathsToProbe(spec, entry)}),
           side.client.call('pairs.observe', {}, limits),
         ])
         const records = members.flatMap(({record}) => record ?? [])

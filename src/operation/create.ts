@@ -138,13 +138,16 @@ async function madeSecondaryImages(pair: string, known: readonly Candidate[]): P
   )
 }
 
-function asFound({primary, secondary, close}: Candidates, spec: PairSpec): FoundPair {
+function asFound(candidates: Candidates, spec: PairSpec): FoundPair {
+  const {primary, secondary} = candidates
   return {
     pair: spec.name,
     sides: [
       {host: primary.entry.name, client: primary.client, member: primary.member},
       {host: secondary.entry.name, client: secondary.client, member: secondary.member},
     ],
-    close,
+    close: () => {
+      candidates.close()
+    },
   }
 }

@@ -35,13 +35,13 @@ export async function observeAll(context: OperationContext): Promise<readonly Pa
         const client = await context.connect(entry, context.signal)
         try {
           const {members} = await client.call('pairs.observe', {}, {timeoutMs: 5000, signal: context.signal})
-          return {host: entry.name as string, members}
+          return {host: entry.name, members}
         } finally {
           client.close()
         }
       } catch (error) {
         if (!(error instanceof ColoError)) throw error
-        return {host: entry.name as string, problem: error.message}
+        return {host: entry.name, problem: error.message}
       }
     }),
   )

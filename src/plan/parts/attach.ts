@@ -54,11 +54,7 @@ export function secondaryUp(input: AttachInput): Step[] {
       primary,
       'links',
       'listen for the secondary',
-      [
-        firewall(input, primary, secondary),
-        ...network.noChardevs(layout),
-        ...network.primaryChardevs(identity, layout, primary),
-      ],
+      [firewall(input, primary, secondary), ...network.primaryChardevs(identity, layout, primary)],
       {undo: [...network.noChardevs(layout), {kind: 'firewall', ensure: 'absent', table: layout.firewallTable}]},
     ),
     step(

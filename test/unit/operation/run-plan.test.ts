@@ -124,7 +124,7 @@ test('after the point of no return nothing is undone and the finishing command i
 test('Ctrl-C before the point of no return takes back and says so', async () => {
   const abort = new AbortController()
   const script = {onStep: (id: string) => id === 'b1' && abort.abort(new Error('SIGINT')), fails: 'b1'}
-  const {log, error} = await runOn(['a1', 'b1'], {b: script as Script}, {abort})
+  const {log, error} = await runOn(['a1', 'b1'], {b: script}, {abort})
   assert.instance(error, InterruptedError)
   assert.is(error?.exit, 130)
   assert.ok(log.includes('a steps.undo a1'))
@@ -133,7 +133,7 @@ test('Ctrl-C before the point of no return takes back and says so', async () => 
 test('Ctrl-C after it prints the command that finishes', async () => {
   const abort = new AbortController()
   const script = {onStep: (id: string) => id === 'b1' && abort.abort(new Error('SIGINT')), fails: 'b1'}
-  const {log, error} = await runOn(['a1', 'b1'], {b: script as Script}, {abort, point: 'a1'})
+  const {log, error} = await runOn(['a1', 'b1'], {b: script}, {abort, point: 'a1'})
   assert.instance(error, InterruptedError)
   assert.match(error?.hint ?? '', /finish it: colo pair failover web1/)
   assert.not.ok(log.some((line) => line.includes('steps.undo')))
