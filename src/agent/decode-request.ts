@@ -27,6 +27,12 @@ const params = {
     sinceSeq: v.exactOptional(integer()),
     follow: v.exactOptional(v.boolean()),
   }),
+  'stats.read': v.strictObject({
+    pair: v.exactOptional(pairName),
+    follow: v.exactOptional(v.boolean()),
+    intervalMs: v.exactOptional(v.pipe(integer(), v.minValue(100), v.maxValue(3_600_000))),
+  }),
+  'trace.set': v.strictObject({pair: pairName, tracing: v.picklist(['off', 'checkpoints', 'packets'])}),
 } satisfies {readonly [M in Method]: v.GenericSchema<unknown, Methods[M]['params']>}
 
 const envelope = v.object({id: integer(), method: v.picklist(Object.keys(params) as Method[]), params: v.unknown()})

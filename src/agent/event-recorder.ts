@@ -50,6 +50,11 @@ export class EventRecorder {
     this.#options = options
   }
 
+  /** number of the newest event */
+  get lastSeq(): number {
+    return this.#seq
+  }
+
   /** when the last event was recorded, also by an agent before this one */
   get lastAtMs(): number | undefined {
     return this.#lastAtMs

@@ -6,6 +6,7 @@ import type {PairRecord} from '../pair/record.js'
 import {queryColoStatus} from '../qmp/commands/colo.js'
 import type {QmpEvent, QmpSession} from '../qmp/session.js'
 import type {VmAccess} from './action-context.js'
+import {inputOf} from '../stats/recorded.js'
 import type {BeaconWord} from './beacon.js'
 import {Checkpoints} from './checkpoints.js'
 import {CommitFollower} from './commit-follower.js'
@@ -20,7 +21,9 @@ import {ProtectionStore} from './protection-store.js'
 import {classify} from './qemu-facts.js'
 import {QemuProcess} from './qemu-process.js'
 import {RecordStore} from './record-store.js'
+import {Statistics} from './statistics.js'
 import type {TcpTable} from './tcp-table.js'
+import {Tracer} from './tracer.js'
 
 /** What all members of a host share. */
 export interface MemberDeps {
@@ -51,6 +54,8 @@ export class Member {
   readonly keeper: Keeper
   readonly process: QemuProcess
   readonly checkpoints: Checkpoints
+  readonly statistics: Statistics
+  readonly tracer: Tracer
   readonly talk: PeerTalk
   readonly vnetHdr: VnetHdrCache = new Map()
   readonly vm: VmAccess
@@ -66,7 +71,7 @@ export class Member {
     this.#deps = deps
     setMaxListeners(0, this.#end.signal)
     const {files, clock, host, roots, table, nonce} = deps
-    const {stateDir: directory, agentSocket, yankSocket, domain} = layoutOfName(pair, roots)
+    const {stateDir: directory, runDir, agentSocket, yankSocket, domain} = layoutOfName(pair, roots)
     const now = (): number => clock.now()
     const layout = (): PairLayout => this.layout
     const announce = (): void => {
@@ -82,6 +87,15 @@ export class Member {
     this.intents = new IntentStore({files, directory})
     this.process = new QemuProcess(files, domain)
     this.checkpoints = new Checkpoints(pair, clock)
+    this.statistics = new Statistics({
+      files,
+      directory,
+      clock,
+      events: this.events,
+      delayMs: () => this.delayMs,
+      problem,
+    })
+    this.tracer = new Tracer({files, runDir, problem})
     const onChange = (record: PairRecord | undefined, before: PairRecord | undefined): void => {
       this.#recordChanged(record, before)
     }
@@ -141,6 +155,11 @@ export class Member {
     return record === undefined ? layoutOfName(this.pair, this.#deps.roots) : layoutAt(record.spec, this.#deps.roots)
   }
 
+  /** x-checkpoint-delay, milliseconds; QEMU's own default when the spec is not known here */
+  get delayMs(): number {
+    return this.records.current?.spec.checkpoint.intervalMs ?? 20_000
+  }
+
   /**
    * Reads what is durable and looks for the domain; once. Settles when that is known.
    *
@@ -159,6 +178,7 @@ export class Member {
     await this.#protection.load()
     await this.intents.read()
     if ((await this.records.read()) === undefined) return
+    await this.statistics.load()
     await this.guard.blind()
     await this.keeper.find()
     const {active, latched} = this.guard.now
@@ -169,7 +189,10 @@ export class Member {
   /** Called about once a second. */
   tick(): void {
     this.keeper.tick()
-    this.guard.tick(this.keeper.status === 'connected' ? this.keeper.session : undefined)
+    const session = this.keeper.status === 'connected' ? this.keeper.session : undefined
+    this.guard.tick(session)
+    this.statistics.tick()
+    this.tracer.tick(session)
   }
 
   /** The agent ends; guests go on. */
@@ -178,6 +201,7 @@ export class Member {
     this.#commit.stop()
     this.keeper.close()
     await this.events.flush(true)
+    await this.statistics.save()
   }
 
   #onEvent(event: QmpEvent): void {
@@ -187,6 +211,8 @@ export class Member {
       const decisive = typeof fact === 'object'
       this.#background(this.events.record({type: event.event, data: event.data, atMs, decisive}))
     }
+    const input = inputOf({type: event.event, atMs: event.atUs / 1000, data: event.data})
+    if (input !== undefined) this.statistics.feed(input)
     switch (event.event) {
       case 'STOP':
         if (this.checkpoints.stopped(atMs)) this.#background(this.guard.watch.look())
@@ -214,6 +240,7 @@ export class Member {
     if (marks?.stale !== undefined) await this.talk.silence()
     if (how === 'created') {
       this.checkpoints.forget()
+      this.statistics.feed({kind: 'end'})
       this.guard.watch.reset()
       return
     }
@@ -221,12 +248,17 @@ export class Member {
     await this.events.record({type: 'ATTACHED', data: {how}})
     const {mode} = await queryColoStatus(session, {timeoutMs: 2000})
     if (mode !== 'none' && !this.checkpoints.colo) this.checkpoints.begin()
+    this.statistics.feed({kind: 'blind', colo: mode !== 'none'})
+    // an agent that ended left QEMU's traces on, and nobody to read them
+    if (this.statistics.tracing !== this.tracer.tracing) await this.tracer.set(this.statistics.tracing, session)
     await this.guard.check(session)
     if (marks?.incomplete?.why === 'commit' && mode === 'none') this.#commit.start()
   }
 
   #gone(why: string): void {
     this.checkpoints.end()
+    this.statistics.feed({kind: 'end'})
+    this.tracer.forget()
     this.#commit.stop()
     this.#background(this.events.record({type: 'QEMU_GONE', data: {why}, decisive: true}))
     this.guard.latch({kind: 'qemu-gone', atMs: this.#deps.clock.now(), detail: why})
@@ -237,6 +269,7 @@ export class Member {
     if (record === undefined) {
       this.#background(this.#protection.remove())
       this.#background(this.events.remove())
+      this.#background(this.statistics.remove())
       return
     }
     const {stale, incomplete} = record.marks
@@ -259,6 +292,8 @@ export class Member {
     this.#commit.stop()
     this.keeper.release()
     this.checkpoints.end()
+    this.statistics.feed({kind: 'end'})
+    this.tracer.forget()
     await this.guard.end()
     await this.events.record({type: 'RELEASED'})
     this.#deps.announce(this)

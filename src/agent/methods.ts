@@ -4,7 +4,9 @@ import type {Clock} from '../os/clock.js'
 import type {HostFacts} from '../host/facts.js'
 import type {Client} from './client.js'
 import type {Locks} from './locks.js'
+import type {Member} from './member.js'
 import type {Members} from './members.js'
+import {readStats, streamStats} from './member-stats.js'
 import {observeMember, type ObserverDeps} from './observe.js'
 import type {Hello, Method, Params, RecordedEvent, Request, Result} from './protocol.js'
 import type {StepRunner} from './step-runner.js'
@@ -85,6 +87,8 @@ export class AgentMethods {
       return member === undefined ? {fenced: false} : member.talk.learn({generation, alone})
     },
     'events.read': (params, {client, id}) => this.#readEvents(params, client, id),
+    'stats.read': (params, {client, id}) => this.#readStats(params, client, id),
+    'trace.set': ({pair, tracing}) => this.#setTracing(pair, tracing),
   }
 
   /** Members are asked side by side. When all are asked, one with a broken record is left out; asked by name it is an error. */
@@ -134,6 +138,38 @@ export class AgentMethods {
       observer.filters.invalidate()
       if (client.gone.aborted) locks.release(pair, client)
     }
+  }
+
+  async #readStats({pair, follow, intervalMs = 500}: Params<'stats.read'>, client: Client, id: number) {
+    const {members, observer, clock, ending} = this.#deps
+    const deps = {host: observer.host, files: observer.files, clock}
+    if (follow === true) {
+      const signal = AbortSignal.any([client.gone, ending])
+      const wanted = (): Member[] =>
+        [...members.opened].filter(
+          (member) => member.records.current !== undefined && (pair ?? member.pair) === member.pair,
+        )
+      await streamStats({client, id, intervalMs, members: wanted, signal}, deps)
+      return {members: []}
+    }
+    const member = pair === undefined ? undefined : await this.#known(pair)
+    const asked =
+      member === undefined ? [...members.opened].filter(({records}) => records.current !== undefined) : [member]
+    return {members: await Promise.all(asked.map((each) => readStats(each, deps)))}
+  }
+
+  async #setTracing(pair: string, tracing: Params<'trace.set'>['tracing']): Promise<Result<'trace.set'>> {
+    const member = await this.#known(pair)
+    if (tracing === 'off' && member.keeper.status !== 'connected') member.tracer.forget()
+    else await member.tracer.set(tracing, await member.vm.qmp())
+    await member.statistics.setTracing(tracing)
+    return {tracing}
+  }
+
+  async #known(pair: string): Promise<Member> {
+    const member = await this.#deps.members.find(pair)
+    if (member !== undefined) return member
+    throw new ColoError('not-found', exitCodes.notFound, `no pair ${pair} on this host`)
   }
 
   /** With `follow` the reply never comes: the events so far, then each as it happens, until the connection ends. */

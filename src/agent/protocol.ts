@@ -1,6 +1,7 @@
 import type {MemberObservation, LockHolder} from '../pair/observation.js'
 import type {Plan, Step} from '../plan/plan.js'
 import type {HostFacts} from '../host/facts.js'
+import type {MemberStats, Tracing} from '../stats/member-stats.js'
 
 /** Version of the agent's API; a command and an agent that differ in it do not work together. */
 export const protocolVersion = 1
@@ -90,6 +91,16 @@ export interface Methods {
     params: {pair: string; sinceSeq?: number; follow?: boolean}
     result: {events: readonly RecordedEvent[]}
   }
+  /**
+   * Figures of all members, or of one. With `follow` the reply never comes: events of type `STATISTICS` carry `updates` (StatsUpdate),
+   * an empty list when nothing is new, about every `intervalMs` (500 unless told), until the connection ends.
+   */
+  'stats.read': {
+    params: {pair?: string; follow?: boolean; intervalMs?: number}
+    result: {members: readonly MemberStats[]}
+  }
+  /** switches QEMU's own traces; takes no lock, the guest only grows slower */
+  'trace.set': {params: {pair: string; tracing: Tracing}; result: {tracing: Tracing}}
 }
 
 export type Method = keyof Methods

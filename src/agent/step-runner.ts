@@ -129,13 +129,14 @@ export class StepRunner {
     return true
   }
 
-  #perform(
+  async #perform(
     job: StepRun,
     {action, signal, report}: {action: Action; signal: AbortSignal; report: ActionContext['report']},
   ): Promise<ActionOutcome> {
     const {files, clock, run, roots, perform} = this.#deps
     const {member} = job
     const spec = specOf(member, job.steps)
+    if (action.kind === 'checkpoint') await member.statistics.requested()
     return perform(action, {
       pair: member.pair,
       layout: spec === undefined ? member.layout : layoutAt(spec, roots),
