@@ -39,7 +39,6 @@ const domain = [
   v.strictObject({kind: kind('domain-destroy'), domain: pairName}),
   v.strictObject({kind: kind('vm-continue')}),
   v.strictObject({kind: kind('vm-await'), states: v.array(word), timeoutMs}),
-  v.strictObject({kind: kind('tcg-settle'), timeoutMs}),
 ] as const
 
 const block = [
@@ -112,6 +111,7 @@ const migration = [
   v.strictObject({kind: kind('incoming'), address: word, port}),
   v.strictObject({
     kind: kind('migrate'),
+    guest: v.picklist(['runs', 'stands-still']),
     address: word,
     port,
     intervalMs: integer(1),

@@ -48,11 +48,6 @@ export type DomainAction =
   | {readonly kind: 'vm-continue'}
   /** waits until the VM's run state is one of `states` */
   | {readonly kind: 'vm-await'; readonly states: readonly string[]; readonly timeoutMs: number}
-  /**
-   * TCG only: waits until the guest has stopped running new code, as it does when it has booted; goes on after `timeoutMs` with a note. QEMU
-   * overwrites the memory of a secondary at each checkpoint without dropping what TCG had translated of it (decision 16).
-   */
-  | {readonly kind: 'tcg-settle'; readonly timeoutMs: number}
 
 /** QMP block layer. Node names are those of `PairLayout`. */
 export type BlockAction =
@@ -152,9 +147,13 @@ export type MigrationAction =
    * Sets checkpoint delay and bandwidth, starts the migration and brings it into COLO: at `pre-switchover` (or, on a QEMU without it, at
    * `colo`) sets each of `filtersOn` to `status: on`, goes on, and settles when the migration is `colo` and the VM runs.
    * `completed` and `failed` are errors with QEMU's own text. Reports transferred and total bytes.
+   *
+   * `guest: 'stands-still'` stops the guest while its memory is copied; COLO lets it go on. Needed under TCG, which loses track of pages
+   * that are written while they are copied (decision 16).
    */
   | {
       readonly kind: 'migrate'
+      readonly guest: 'runs' | 'stands-still'
       readonly address: string
       readonly port: number
       readonly intervalMs: number

@@ -112,8 +112,6 @@ export function describeAction(action: Action, options: DescribeOptions = {}): r
     case 'chardev':
       if (action.ensure === 'absent') return [agent(chardevRemove(action.id))]
       return [agent(chardevAdd(action.id, action.backend, options.qemu ?? newest))]
-    case 'tcg-settle':
-      return [`# TCG: wait until the guest runs no new code, as after its boot (at most ${limit(action.timeoutMs)})`]
     case 'chardev-await':
       return [`# wait until ${action.ids.join(', ')} are connected (at most ${limit(action.timeoutMs)})`]
     case 'object':
@@ -219,6 +217,7 @@ function describeMigrate(action: Extract<Action, {kind: 'migrate'}>, options: De
   const pauses = migration.pausesBeforeSwitchover(options.qemu ?? newest)
   return [
     agent(migration.migrationParameters(action.intervalMs)),
+    ...(action.guest === 'runs' ? [] : [agent(migration.stopVm)]),
     agent(migration.migrate(action.address, action.port)),
     ...(pauses ? ['# at pre-switchover:', ...filters, agent(migration.migrateContinue)] : []),
     `# wait until the migration is colo and the guest runs (at most ${limit(action.timeoutMs)})`,

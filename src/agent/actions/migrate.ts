@@ -8,6 +8,7 @@ import {
   migrateContinue,
   migrationParameters,
   pausesBeforeSwitchover,
+  stopVm,
 } from '../../net/migration.js'
 import {filterOff, filterOn, objectPath} from '../../net/objects.js'
 import {queryMigrate, type MigrationInfo} from '../../qmp/commands/migration.js'
@@ -33,6 +34,7 @@ export const migrateIntoColo: Perform<ActionOf<'migrate'>> = async (action, cont
   try {
     if (!isUnderWay(before)) {
       await send(qmp, migrationParameters(action.intervalMs))
+      if (action.guest === 'stands-still' && status.running) await send(qmp, stopVm)
       await send(qmp, migrate(action.address, action.port))
     }
     await enterColo(action, context, qmp)

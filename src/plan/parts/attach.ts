@@ -9,7 +9,6 @@ import * as storage from './storage.js'
 
 /** Limits of the long waits, in milliseconds. Disks and memory are copied at whatever rate the link has. */
 export const attachLimits = {
-  settle: 30_000,
   links: 20_000,
   mirrors: 12 * 3600_000,
   migrate: 3600_000,
@@ -106,11 +105,11 @@ export function attach(input: AttachInput): Step[] {
       'migrate',
       'copy the memory and enter lock-step',
       [
-        ...(identity.accel === 'tcg' ? [{kind: 'tcg-settle', timeoutMs: attachLimits.settle} as const] : []),
         {kind: 'chardev-await', ids: network.linksToPeer(layout), timeoutMs: attachLimits.links},
         {kind: 'colo-capabilities', side: 'primary'},
         {
           kind: 'migrate',
+          guest: identity.accel === 'tcg' ? 'stands-still' : 'runs',
           address: addressOf(identity, secondary),
           port: identity.ports.migration,
           intervalMs: identity.spec.checkpoint.intervalMs,
@@ -118,7 +117,7 @@ export function attach(input: AttachInput): Step[] {
           timeoutMs: attachLimits.migrate,
         },
       ],
-      {undo: [{kind: 'migrate-cancel'}, {kind: 'lost-heartbeat'}]},
+      {undo: [{kind: 'migrate-cancel'}, {kind: 'lost-heartbeat'}, {kind: 'vm-continue'}]},
     ),
     step(secondary, 'lock-step', 'shadow the primary', [
       {kind: 'colo-await', role: 'secondary', timeoutMs: attachLimits.colo},

@@ -160,6 +160,7 @@ for (const [index, build] of builds.entries()) {
     await performAction({kind: 'colo-capabilities', side: 'primary'}, context)
     const migrate: Action = {
       kind: 'migrate',
+      guest: 'runs',
       address,
       port: port + 9,
       intervalMs: 1000,

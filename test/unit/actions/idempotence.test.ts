@@ -143,7 +143,15 @@ const cases: readonly Case[] = [
   {action: {kind: 'colo-capabilities', side: 'secondary'}},
   {action: {kind: 'incoming', address: '10.88.0.2', port: 9101}},
   {
-    action: {kind: 'migrate', address: '10.88.0.2', port: 9101, intervalMs: 1000, filtersOn: ['f'], timeoutMs: 60_000},
+    action: {
+      kind: 'migrate',
+      guest: 'runs',
+      address: '10.88.0.2',
+      port: 9101,
+      intervalMs: 1000,
+      filtersOn: ['f'],
+      timeoutMs: 60_000,
+    },
     before: ({clock, model}) => {
       model.objects.set('f', {'qom-type': 'filter-mirror', status: 'off'})
       clock.onPass = () => {

@@ -9,6 +9,7 @@ const test = suite('actions: migrate')
 const filtersOn = ['nic0-mirror', 'nic0-capture']
 const action = {
   kind: 'migrate',
+  guest: 'runs',
   address: '10.88.0.2',
   port: 9101,
   intervalMs: 1000,
