@@ -51,6 +51,13 @@ test('filters are switched on while the guest is halted for the switchover', asy
   })
 })
 
+test('under TCG the guest stands still before the copy begins, and goes on when that fails', async () => {
+  const made = underWay([{status: 'active'}, {status: 'failed', 'error-desc': 'Broken pipe'}])
+  await assert.rejects(() => performAction({...action, guest: 'stands-still'}, made.context), /Broken pipe/)
+  assert.deepEqual(made.session.changes.slice(0, 3), ['migrate-set-parameters', 'stop', 'migrate'])
+  assert.equal(made.session.changes.at(-1), 'cont')
+})
+
 test('a QEMU that cannot halt there gets its filters at colo, and a checkpoint after that', async () => {
   const made = underWay([{status: 'active'}, {status: 'colo'}], {major: 7, minor: 2, micro: 22})
   await performAction(action, made.context)
