@@ -11,6 +11,9 @@ export interface BareHosts {
   readonly xml: Readonly<Record<string, string>>
 }
 
+/** as long as the agents wait before they take a guest for frozen */
+const frozenMs = 500
+
 /**
  * Executes the text of a dry run line by line, as a person would who pastes it: no records, no fsyncs, no locks, no looking first, no
  * limits, no undo. It is what `colo` is compared with, so everything that is free to choose is chosen fast: QMP straight from this
@@ -128,8 +131,9 @@ export class BareScript {
         return mode === 'secondary'
       })
       await this.#running(host, qmp)
-    } else if (line.includes('run state is running')) await this.#running(host, qmp)
-    else if (line.includes('wait for this checkpoint')) {
+    } else if (line.includes('run state is running')) {
+      await this.#promoted(host, qmp)
+    } else if (line.includes('wait for this checkpoint')) {
       const {length} = qmp.events
       await qmp.until(line, () => {
         const later = qmp.events.slice(length)
@@ -141,6 +145,20 @@ export class BareScript {
   async #running(host: string, qmp: RawQmp): Promise<void> {
     await qmp.until(`${host} to run`, async () => {
       const {running} = (await qmp.must({execute: 'query-status'})) as {running: boolean}
+      return running
+    })
+  }
+
+  /** Even a script needs this: a guest whose peer died inside a checkpoint stays frozen until it is continued. */
+  async #promoted(host: string, qmp: RawQmp): Promise<void> {
+    await qmp.until(`${host} to leave lock-step`, async () => {
+      const {mode} = (await qmp.must({execute: 'query-colo-status'})) as {mode: string}
+      return mode === 'none'
+    })
+    const start = performance.now()
+    await qmp.until(`${host} to run`, async () => {
+      const {running, status} = (await qmp.must({execute: 'query-status'})) as {running: boolean; status: string}
+      if (status === 'colo' && performance.now() - start > frozenMs) await qmp.must({execute: 'cont'})
       return running
     })
   }

@@ -27,6 +27,8 @@ const lineEveryMs = 10
 const connectionEveryMs = 50
 const [address = ''] = process.argv.slice(2)
 const periods: Period[] = []
+/** when the new connections began that have no echo yet */
+const waiting = new Set<number>()
 let now = empty()
 let sent = 0
 let expected = 1
@@ -63,22 +65,29 @@ stream.on('error', (error) => (now.broken = error.message))
 function newConnection(): void {
   const period = now
   const start = performance.now()
+  waiting.add(start)
   const socket = createConnection({host: address, port: 7, noDelay: true})
   socket.once('connect', () => socket.write('hello\n'))
   socket.once('data', () => {
+    waiting.delete(start)
     period.connections++
     period.slowestMs = Math.max(period.slowestMs, performance.now() - start)
     socket.end()
   })
   socket.once('error', () => {
+    waiting.delete(start)
     if (!stopping) period.failed++
   })
 }
 
 process.stdin.setEncoding('utf8').on('data', (text) => {
+  const at = performance.now()
+  // what still lasts counts as it is
+  now.silenceMs = Math.max(now.silenceMs, at - lastEcho)
+  for (const start of waiting) now.slowestMs = Math.max(now.slowestMs, at - start)
   periods.push(now)
   now = empty()
-  lastEcho = performance.now()
+  lastEcho = at
   if (!String(text).includes('stop')) return
   stopping = true
   process.stdout.write(`${JSON.stringify(periods)}\n`, () => process.exit(0))

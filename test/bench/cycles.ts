@@ -1,9 +1,9 @@
-import {readFile} from 'node:fs/promises'
 import {fileURLToPath} from 'node:url'
-import {argvIn, execIn, faults, namespaces} from '../../src/lab/index.js'
+import {faults, namespaces} from '../../src/lab/index.js'
 import {startChild} from '../../src/os/child.js'
-import {coloOk, guestAnswers, removePair, writePairFile, type GuestSpec} from '../support/lab.js'
-import {BareScript, type BareHosts} from './bare-script.js'
+import {coloOk, guestAnswers, removePair} from '../support/lab.js'
+import {BareScript} from './bare-script.js'
+import {blankImages, commandsOf, createArgs, openBenchPair, removeBare, type BenchPair} from './bench-pair.js'
 import type {Period} from './client.js'
 import {timed} from './harness.js'
 
@@ -25,12 +25,11 @@ export interface Cycles {
   readonly bare: readonly Life[]
 }
 
-const guest: GuestSpec = {name: 'bench', model: 'virtio', nics: 1, disks: 1}
 const address = '10.77.0.10'
 const quietMs = 3000
-const rounds = 6
+const rounds = 5
 /** no new round begins after it */
-const budgetMs = 150_000
+const budgetMs = 110_000
 
 let made: Promise<Cycles> | undefined
 
@@ -41,51 +40,42 @@ export function cycles(): Promise<Cycles> {
 }
 
 async function run(): Promise<Cycles> {
-  const file = await writePairFile(guest)
+  const pair = await openBenchPair('boots')
   const lives = {colo: [] as Life[], bare: [] as Life[]}
   const start = performance.now()
   try {
-    await removePair(guest.name)
-    await blankImages()
-    const texts = await dryRuns(file.path)
-    await removePair(guest.name)
     for (let round = 0; round < rounds && performance.now() - start < budgetMs; round++) {
-      lives.colo.push(await coloLife(file.path))
-      lives.bare.push(await bareLife(texts))
+      const {life, failover} = await coloLife(pair)
+      lives.colo.push(life)
+      lives.bare.push(await bareLife(pair, failover))
     }
     return lives
   } finally {
-    await removePair(guest.name)
-    await file.remove()
+    await pair.remove()
   }
 }
 
-async function coloLife(file: string): Promise<Life> {
+/** @returns also the commands of the failover, as the dry run told them while the pair was whole */
+async function coloLife({name, file}: BenchPair): Promise<{life: Life; failover: string}> {
   await blankImages()
   try {
     const {ms: createMs} = await timed(() => coloOk(...createArgs(file)))
-    return {
-      createMs,
-      ...(await failOver(async () => agentsMs(await coloOk('pair', 'failover', guest.name, '--yes')))),
-    }
+    const failover = commandsOf(await coloOk('pair', 'failover', name, '--to', 'beta', '--dry-run'))
+    const seen = await failOver(name, async () => agentsMs(await coloOk('pair', 'failover', name, '--yes')))
+    return {life: {createMs, ...seen}, failover}
   } finally {
-    await removePair(guest.name)
+    await removePair(name)
   }
 }
 
-async function bareLife({create, failover, hosts}: Texts): Promise<Life> {
+async function bareLife({name, create, hosts}: BenchPair, failover: string): Promise<Life> {
   await blankImages()
-  const script = new BareScript({...hosts, inits: await inits()})
+  const script = new BareScript(await hosts())
   try {
     const {ms: createMs} = await timed(() => script.run(create))
     const promotion = (step: string): boolean => step === 'beta/promote'
-    return {
-      createMs,
-      ...(await failOver(async () => {
-        await script.run(failover, promotion)
-        return undefined
-      })),
-    }
+    const seen = await failOver(name, () => script.run(failover, promotion).then(() => undefined))
+    return {createMs, ...seen}
   } finally {
     script.close()
     await removeBare()
@@ -93,7 +83,7 @@ async function bareLife({create, failover, hosts}: Texts): Promise<Life> {
 }
 
 /** A client looks on while the primary's QEMU is killed and the secondary takes over. */
-async function failOver(takeOver: () => Promise<number | undefined>): Promise<Omit<Life, 'createMs'>> {
+async function failOver(pair: string, takeOver: () => Promise<number | undefined>): Promise<Omit<Life, 'createMs'>> {
   await guestAnswers(address)
   const program = fileURLToPath(new URL('client.ts', import.meta.url))
   const node = [process.execPath, '--import', 'tsx', program, address] as const
@@ -103,7 +93,7 @@ async function failOver(takeOver: () => Promise<number | undefined>): Promise<Om
     client.write('mark\n') // the program's own start
     await pause(quietMs)
     client.write('mark\n')
-    await faults.signalQemu('kill', {host: 'alpha', pair: guest.name})
+    await faults.signalQemu('kill', {host: 'alpha', pair})
     const {result, ms} = await timed(takeOver)
     await pause(quietMs)
     client.write('stop\n')
@@ -115,35 +105,6 @@ async function failOver(takeOver: () => Promise<number | undefined>): Promise<Om
   }
 }
 
-interface Texts {
-  readonly create: string
-  readonly failover: string
-  readonly hosts: Omit<BareHosts, 'inits'>
-}
-
-/** The commands of both operations, as `colo` says it would send them; the second needs a pair. */
-async function dryRuns(file: string): Promise<Texts> {
-  const create = commandsOf(await coloOk(...createArgs(file), '--dry-run'))
-  const {members} = (await coloOk('pair', 'xml', '-f', file)) as {members: Array<{host: string; xml: string}>}
-  await coloOk(...createArgs(file))
-  const failover = commandsOf(await coloOk('pair', 'failover', guest.name, '--to', 'beta', '--dry-run'))
-  return {
-    create,
-    failover,
-    hosts: {pair: guest.name, xml: Object.fromEntries(members.map(({host, xml}) => [host, xml]))},
-  }
-}
-
-function createArgs(file: string): string[] {
-  return ['pair', 'create', '-f', file, '--yes', '--force', 'image-secondary']
-}
-
-function commandsOf(document: Record<string, unknown>): string {
-  const {commands} = document['plan'] as {commands?: string}
-  if (commands === undefined) throw new Error('the dry run has no commands')
-  return commands
-}
-
 /** From the beginning of the first step to the end of the promotion, by the agents' clocks, which the lab's hosts share. */
 function agentsMs(document: Record<string, unknown>): number {
   const timeline = document['timeline'] as ReadonlyArray<{step: string; atMs: number; tookMs: number}>
@@ -151,33 +112,6 @@ function agentsMs(document: Record<string, unknown>): number {
   const promoted = timeline.find(({step}) => step.endsWith('/promote'))
   if (promoted === undefined) throw new Error('nothing was promoted')
   return promoted.atMs - begin
-}
-
-async function blankImages(): Promise<void> {
-  const path = `/var/lib/colo/images/${guest.name}-0.qcow2`
-  const make = `rm -f ${path}; qemu-img create -q -f qcow2 ${path} 67108864`
-  for (const host of ['alpha', 'beta'] as const) await execIn(host, ['sh', '-c', make])
-}
-
-async function removeBare(): Promise<void> {
-  const {name} = guest
-  const tables = `nft list tables | sed -n 's/^table \\(.* colo-.*\\)/delete table \\1/p' | nft -f -`
-  const files = `rm -rf /run/colo/pairs/${name} /run/colo/scratch/${name}-* /var/lib/colo/images/${name}-*`
-  for (const host of ['alpha', 'beta'] as const) {
-    await execIn(host, ['sh', '-c', `virsh -q destroy ${name} 2>/dev/null; ${tables}; ${files}`], {timeoutMs: 40_000})
-  }
-}
-
-/** PID 1 of both hosts, as this process sees them. */
-async function inits(): Promise<Record<string, number>> {
-  const entries = await Promise.all(
-    (['alpha', 'beta'] as const).map(async (host): Promise<[string, number]> => {
-      const argv = await argvIn(host, ['true'])
-      return [host, Number(argv[argv.indexOf('--target') + 1])]
-    }),
-  )
-  for (const [host, pid] of entries) await readFile(`/proc/${pid}/stat`).catch(() => Promise.reject(new Error(host)))
-  return Object.fromEntries(entries)
 }
 
 function pause(ms: number): Promise<void> {

@@ -9,8 +9,9 @@ const rounds = 20
 export async function measure(): Promise<Report> {
   await createPair({name: pair, model: 'virtio', nics: 1, disks: 1})
   try {
-    const loop = ['node', '--import', 'tsx', '/usr/lib/colo/test/bench/status-loop.ts', pair, String(rounds)] as const
-    const {stdout} = await execIn('alpha', loop, {cwd: '/', timeoutMs: 90_000})
+    const node = ['env', '-C', '/usr/lib/colo', 'node', '--import', 'tsx'] as const
+    const loop = [...node, 'test/bench/status-loop.ts', pair, String(rounds)] as const
+    const {stdout} = await execIn('alpha', loop, {timeoutMs: 90_000})
     const taken = JSON.parse(stdout) as Record<'node' | 'virsh' | 'status' | 'version', number[]>
     return {
       title: 'colo pair status --json',
