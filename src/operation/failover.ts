@@ -1,7 +1,8 @@
 import {RefusedError, StateError} from '../errors.js'
 import {assess, authorityOf, knownOf, type Known} from '../pair/assess.js'
-import {nextGeneration} from '../pair/generation.js'
-import {identityOf} from '../pair/identity.js'
+import {kinship, nextGeneration} from '../pair/generation.js'
+import {beatFaults} from '../pair/health/protection.js'
+import {identityOf, layoutOfPair} from '../pair/identity.js'
 import {currencyOf} from '../pair/record.js'
 import {planFailover, type FailoverInput} from '../plan/failover.js'
 import type {Plan} from '../plan/plan.js'
@@ -40,7 +41,7 @@ export async function failoverPair(
     if (!options.dryRun) await confirmTarget(context, found, target)
     const plan = planFor(context, target)
     if (options.dryRun) return dryRunOf(plan)
-    const timeline = await runPlan(context, clientsOf(found.sides), plan, options)
+    const timeline = await runPlan(context, clientsOf(found.sides), plan, {...options, premise: found.sides})
     const status = await finalStatus(context, found)
     return {pair, changed: true, dryRun: false, plan, status, timeline}
   } finally {
@@ -51,7 +52,7 @@ export async function failoverPair(
 interface Target {
   readonly survivor: Known
   readonly loser: string
-  /** the loser's agent answers */
+  /** the loser's agent answers, and has a record of the pair */
   readonly loserSeen: Known | undefined
   readonly planned: boolean
 }
@@ -77,8 +78,61 @@ function chooseTarget(context: OperationContext, found: FoundPair, options: Fail
   if (survivor === undefined) throw noSurvivor(found, options.to)
   const loser = survivor.record.peer
   const loserSeen = known.find(({host}) => host === loser)
+  refuseOutdated(found.pair, survivor, loserSeen)
+  if (isFinished(survivor, loserSeen)) {
+    throw new StateError(`${found.pair} goes on alone on ${survivor.host} already`, {
+      actual: 'unprotected',
+      required: ['protected'],
+    })
+  }
   mayGoOn(survivor, found.pair, options.force)
-  return {survivor, loser, loserSeen, planned: isHealthy(loserSeen) && survivor.record.role === 'secondary'}
+  refuseMissedWrites(found.pair, survivor, loserSeen)
+  return {survivor, loser, loserSeen, planned: survivor.record.role === 'secondary' && isHealthy(loserSeen)}
+}
+
+/** S4: no copy takes over from one in a newer generation, or from one that went on alone in the same. */
+function refuseOutdated(pair: string, survivor: Known, rival: Known | undefined): void {
+  if (rival === undefined) return
+  const kin = kinship(survivor.record.generation, rival.record.generation)
+  const ahead = kin === 'older' || (kin === 'equal' && rival.record.alone && !survivor.record.alone)
+  if (!ahead) return
+  const {host, domain, record} = rival
+  throw new RefusedError(
+    `cannot fail over ${pair} to ${survivor.host}: ${host} went on alone in generation ${record.generation.epoch}`,
+    {hint: domain === 'absent' ? `colo pair start ${pair}` : `colo pair failover ${pair} --to ${host}`},
+  )
+}
+
+/** This side went on alone, and nothing of that is left to be done, here or at the loser. */
+function isFinished({record, vm, nics, disks, intent}: Known, loser: Known | undefined): boolean {
+  if (record.role !== 'primary' || !record.alone || vm?.coloMode !== 'none') return false
+  const interrupted = [intent, loser?.intent].some((each) => each?.kind === 'failover')
+  const holds = layoutOfPair(record).nics.some(({index, objects}) => {
+    const seen = nics[index]
+    const held: readonly string[] = [objects.mirror, objects.release, objects.capture, objects.compare]
+    return seen?.tapState === 'down' || seen?.objects.some(({id}) => held.includes(id)) === true
+  })
+  return !interrupted && !holds && vm.status === 'running' && disks.every(({children}) => children.length < 2)
+}
+
+/** The primary saw a write that did not arrive, and a checkpoint after it: the secondary may not have heard of that yet. */
+function refuseMissedWrites(pair: string, survivor: Known, primary: Known | undefined): void {
+  if (survivor.record.role !== 'secondary' || primary === undefined) return
+  const lastAtMs = primary.checkpoints.lastAtMs ?? 0
+  const nodes = layoutOfPair(primary.record).disks.map(({nbd}) => nbd)
+  const missed = primary.latched.find(
+    ({kind, detail, atMs}) =>
+      atMs < lastAtMs &&
+      (kind === 'nbd-lost' ||
+        (kind === 'quorum-report-bad' &&
+          !detail.startsWith('read ') &&
+          nodes.some((node) => detail.split(/[ :]/).includes(node)))),
+  )
+  if (missed === undefined) return
+  throw new RefusedError(
+    `cannot fail over ${pair} to ${survivor.host}: its copy missed writes, as ${primary.host} saw (${missed.detail})`,
+    {hint: `colo pair resync ${pair}`},
+  )
 }
 
 /** Without `--to`: the side that is left; when both live, the secondary; a failover that was begun is finished. */
@@ -94,7 +148,8 @@ function isUsable(member: Known): boolean {
 }
 
 function isHealthy(member: Known | undefined): boolean {
-  return member?.qmp === 'connected' && member.vm?.status === 'running' && member.latched.length === 0
+  if (member?.qmp !== 'connected' || member.vm?.status !== 'running' || member.latched.length > 0) return false
+  return beatFaults(member.record.spec, member).length === 0 // without a beat no checkpoint would come
 }
 
 function noSurvivor(found: FoundPair, to: string | undefined): Error {
@@ -117,19 +172,15 @@ function mayGoOn(survivor: Known, pair: string, force: readonly string[]): void 
       {hint: `colo pair status ${pair}`},
     )
   }
-  if (record.role === 'primary') {
-    if (vm.coloMode === 'none' && record.alone) {
-      throw new StateError(`${pair} goes on alone on ${host} already`, {actual: 'unprotected', required: ['protected']})
-    }
-    return
-  }
   const {stale, incomplete, notPromotable} = record.marks
-  const forbids = stale ?? incomplete?.detail ?? notPromotable
+  const granted = record.role === 'primary' && incomplete?.why === 'commit'
+  const forbids = stale ?? (granted ? undefined : incomplete?.detail) ?? notPromotable
   if (forbids !== undefined) {
     throw new RefusedError(`cannot fail over ${pair} to ${host}: its copy is ${currencyOf(record)}: ${forbids}`, {
       hint: `when the other side is back: colo pair resync ${pair}`,
     })
   }
+  if (record.role === 'primary') return
   if (vm.coloMode !== 'secondary') {
     throw new RefusedError(`cannot fail over ${pair} to ${host}: its QEMU is not in lock-step`)
   }
@@ -143,7 +194,7 @@ function mayGoOn(survivor: Known, pair: string, force: readonly string[]): void 
 
 /** S2: a peer that cannot be seen may have gone on alone; only a person's explicit word replaces its answer. */
 async function confirmTarget(context: OperationContext, found: FoundPair, target: Target): Promise<void> {
-  if (found.sides.every((side) => 'client' in side)) {
+  if (target.loserSeen !== undefined) {
     await context.confirm({
       text: `${found.pair} goes on alone on ${target.survivor.host}; the copy on ${target.loser} is ended.`,
       expected: found.pair,
@@ -153,9 +204,13 @@ async function confirmTarget(context: OperationContext, found: FoundPair, target
   const {checkpoints, peer, atMs} = target.survivor
   const ago = (sinceMs: number | undefined): string =>
     sinceMs === undefined ? 'never' : `${((atMs - sinceMs) / 1000).toFixed(1)} s ago`
+  const answers = found.sides.some((side) => side.host === target.loser && 'client' in side)
+  const problem = answers
+    ? `${target.loser} answers, but has no record of ${found.pair}: what became of its copy is unknown.`
+    : `${target.loser} does not answer. It may be dead, or cut off and have gone on alone.`
   await context.confirm({
     text:
-      `${target.loser} does not answer. It may be dead, or cut off and have gone on alone.\n` +
+      `${problem}\n` +
       `This copy (${target.survivor.host}): last checkpoint ${ago(checkpoints.lastAtMs)}, ` +
       `last word of ${target.loser}'s agent ${ago(peer?.atMs)}.`,
     expected: found.pair,
@@ -166,7 +221,8 @@ async function confirmTarget(context: OperationContext, found: FoundPair, target
 function planFor(context: OperationContext, target: Target): Plan {
   const {survivor, loser, loserSeen} = target
   const {record, vm} = survivor
-  const begun = record.alone && record.role === 'primary' && vm?.coloMode !== 'none'
+  // a primary in lock-step may be alone in the very generation of its secondary, when a resync was cut off at its end
+  const begun = record.alone && record.role === 'primary' && vm?.coloMode !== 'primary'
   const input: FailoverInput = {
     planId: context.newId(),
     identity: identityOf(record),
@@ -176,6 +232,7 @@ function planFor(context: OperationContext, target: Target): Plan {
     generation: begun ? record.generation : nextGeneration(record.generation, context.newId()),
     loserReachable: loserSeen !== undefined,
     planned: target.planned,
+    ...(begun && record.marks.incomplete?.why === 'commit' ? {committing: true} : {}),
   }
   return planFailover(input)
 }

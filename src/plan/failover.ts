@@ -19,6 +19,8 @@ export interface FailoverInput {
   readonly loserReachable: boolean
   /** both copies live: a checkpoint first, so that nothing is lost and the answers are alike */
   readonly planned: boolean
+  /** finishing a promotion after which the overlays are still being merged */
+  readonly committing?: true
 }
 
 /**
@@ -43,6 +45,7 @@ export function planFailover(input: FailoverInput): Plan {
       ...(input.role === 'secondary'
         ? promote(layout, to, generation)
         : primaryAlone({layout, primary: to, generation})),
+      ...(input.committing === true && input.role === 'primary' ? [followCommit(to)] : []),
       ...(input.loserReachable ? endLoser(layout, from) : []),
     ],
   }
@@ -93,6 +96,10 @@ function promote(layout: PairLayout, to: string, generation: Generation): Step[]
     ]),
     step(to, 'tidy', 'remove what led to the peer', network.noChardevs(layout), {optional: true}),
   ]
+}
+
+function followCommit(to: string): Step {
+  return step(to, 'commit', 'follow the merge of the overlays', [{kind: 'commit-follow'}])
 }
 
 /** The loser's record first, then its copy. It may be hung: libvirt ends it all the same. */

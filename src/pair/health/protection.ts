@@ -231,7 +231,8 @@ function latchedFaults(member: MemberObservation, remedy: string): Reason[] {
 /** Slack over the interval before a missing checkpoint counts, in milliseconds; first checkpoints are slower. */
 const beatSlackMs = 3000
 
-function beatFaults(spec: PairSpec, member: MemberObservation): Reason[] {
+/** No complete checkpoint for longer than the spec lets expect. */
+export function beatFaults(spec: PairSpec, member: MemberObservation): Reason[] {
   const {host, checkpoints, atMs} = member
   const remedy = `colo pair failover ${spec.name}`
   if (checkpoints.lastAtMs === undefined) {

@@ -15,18 +15,20 @@ interface DetachInput {
 
 /**
  * The primary goes on alone. The record comes first: nothing releases its output before this side holds the new generation
- * (S1, S4). Then yank, so that no block command waits for a hung peer (S3). Safe to run again at any point.
+ * (S1, S4). Then yank, so that no block command waits for a hung peer (S3). Safe to run again at any point: marks stay as they are, so
+ * that a copy which still merges its overlays says so, and taps that a failover to the other side took down come up again.
  */
 export function primaryAlone({layout, primary, generation}: DetachInput): Step[] {
   return [
     step(primary, 'alone', 'note that this side goes on alone', [
-      {kind: 'record-change', change: {role: 'primary', generation, alone: true, wasProtected: false, marks: {}}},
+      {kind: 'record-change', change: {role: 'primary', generation, alone: true, wasProtected: false}},
     ]),
     step(primary, 'release', 'let the guest go on', [
       ...yank(layout),
       ...storage.noSecondChildren(layout),
       {kind: 'lost-heartbeat'},
       ...network.noPrimaryObjects(layout),
+      ...network.taps(layout, 'up'),
       {kind: 'vm-await', states: ['running'], timeoutMs: 10_000},
     ]),
     step(
