@@ -38,7 +38,7 @@ export async function checkpointPair(
         ]),
       ],
     }
-    const timeline = await runPlan(context, clientsOf(found.sides), plan, options)
+    const timeline = await runPlan(context, clientsOf(found.sides), plan, {...options, premise: found.sides})
     return {pair, changed: true, dryRun: false, plan, status: await finalStatus(context, found), timeline}
   } finally {
     found.close()

@@ -57,7 +57,10 @@ export async function destroyPair(
       expected: pair,
       ...(silent === undefined ? {} : {force: 'peer-unknown'}),
     })
-    const timeline = await runPlan(context, clientsOf(found.sides), plan, {timeoutMs: destroyLimitMs})
+    const timeline = await runPlan(context, clientsOf(found.sides), plan, {
+      timeoutMs: destroyLimitMs,
+      premise: found.sides,
+    })
     return {pair, changed: true, dryRun: false, plan, timeline}
   } finally {
     found.close()

@@ -133,7 +133,10 @@ export async function cleanDisks(
       ),
     }
     if (options.dryRun) return dryRunOf(plan)
-    const timeline = await runPlan(context, clientsOf(found.sides), plan, {timeoutMs: diskLimitMs})
+    const timeline = await runPlan(context, clientsOf(found.sides), plan, {
+      timeoutMs: diskLimitMs,
+      premise: found.sides,
+    })
     return {pair, changed: timeline.some(({state}) => state === 'done'), dryRun: false, plan, timeline}
   } finally {
     found.close()

@@ -1,3 +1,4 @@
+import {ColoError} from '../errors.js'
 import {assess} from '../pair/assess.js'
 import type {PairState, PairStatus} from '../pair/status.js'
 import type {OperationContext} from './context.js'
@@ -8,9 +9,15 @@ export async function finalStatus(context: OperationContext, found: FoundPair): 
   const sides = await Promise.all(
     found.sides.map(async (side) => {
       if (!('client' in side)) return side
-      const {members} = await side.client.call('pairs.observe', {pair: found.pair}, {timeoutMs: 5000})
-      const [member] = members
-      return member === undefined ? side : {...side, member}
+      try {
+        const {members} = await side.client.call('pairs.observe', {pair: found.pair}, {timeoutMs: 5000})
+        const [member] = members
+        return member === undefined ? side : {...side, member}
+      } catch (error) {
+        // the operation was done; an agent that went away since makes a state, not a failure
+        if (!(error instanceof ColoError)) throw error
+        return {host: side.host, problem: error}
+      }
     }),
   )
   return assess(found.pair, sides.map(seenOf), context.clock.now())

@@ -49,7 +49,7 @@ export async function repairPair(
     })
     if (options.dryRun) return dryRunOf(plan)
     if (plan.steps.length === 0) return {pair, changed: false, dryRun: false, plan, status, timeline: []}
-    const timeline = await runPlan(context, clientsOf(found.sides), plan, options)
+    const timeline = await runPlan(context, clientsOf(found.sides), plan, {...options, premise: found.sides})
     const after = await settle(context, found, {states: ['protected'], timeoutMs: settleMs})
     return {pair, changed: true, dryRun: false, plan, status: after, timeline}
   } finally {

@@ -1,14 +1,18 @@
-import {ColoError, InterruptedError, TimedOutError, UnreachableError} from '../errors.js'
+import {ColoError, ConflictError, InterruptedError, TimedOutError, UnreachableError} from '../errors.js'
 import {exitCodes} from '../exit-codes.js'
 import type {AgentClient} from '../host/agent-client.js'
 import type {StepProgress} from '../agent/protocol.js'
+import type {PairRecord} from '../pair/record.js'
 import type {Plan, Step} from '../plan/plan.js'
 import type {OperationContext} from './context.js'
 import type {TimelineEntry} from './result.js'
+import type {Side} from './sides.js'
 
 interface RunOptions {
   /** limit for the whole plan, milliseconds */
   readonly timeoutMs: number
+  /** what the plan was made from: the records are looked at again once the locks are held */
+  readonly premise?: readonly Side[]
 }
 
 /** Undo and clean-up calls are short; this is their limit. */
@@ -16,15 +20,18 @@ const tidyLimitMs = 60_000
 /** A lock that a cut-off step still holds: asked for this often, with this pause in milliseconds. */
 const lockAttempts = 40
 const lockPauseMs = 250
+/** An agent that hears nothing from the holder of a lock for a while takes it for dead when somebody else wants the lock. */
+const signOfLifeMs = 3000
+const premiseLimitMs = 4000
 
 /**
  * Runs a plan over the agents of its hosts (S5): locks in name order, the intent fsynced on every host, then the steps in order.
  *
  * A failure, a limit or Ctrl-C before the point of no return undoes what was done, newest first, and raises the first error. After it
- * nothing is undone: the error or interruption names the command that finishes.
+ * nothing is undone: the error or interruption names the command that finishes. So it is when nobody can say whether it was passed.
  *
  * @param clients  agents by host; every host of the plan must be there
- * @throws {ConflictError} when another operation holds the pair
+ * @throws {ConflictError} when another operation holds the pair, or has changed it since the plan was made
  */
 export async function runPlan(
   context: OperationContext,
@@ -35,6 +42,7 @@ export async function runPlan(
   const running = new RunningPlan(context, new Map(clients), plan)
   await running.lock()
   try {
+    await running.assertPremise(options.premise ?? [])
     context.progress.planned(plan)
     await running.writeIntent()
     await running.runSteps(options.timeoutMs)
@@ -52,7 +60,10 @@ class RunningPlan {
   readonly #plan: Plan
   readonly #started = new Map<string, number>()
   readonly #done = new Set<string>()
+  /** ids of the steps an agent was asked for; what became of them is known when it answers */
+  readonly #sent = new Set<string>()
   readonly #locked: string[] = []
+  #signsOfLife: NodeJS.Timeout | undefined
 
   constructor(context: OperationContext, clients: Map<string, AgentClient>, plan: Plan) {
     this.#context = context
@@ -71,14 +82,33 @@ class RunningPlan {
         await this.#client(host).call('lock.acquire', {pair, owner: this.#context.owner, purpose: title})
         this.#locked.push(host)
       }
+      this.#signsOfLife = setInterval(() => {
+        for (const client of this.#clients.values()) client.call('hello', {}).catch(() => undefined)
+      }, signOfLifeMs).unref()
     } catch (error) {
       await this.unlock()
       throw error
     }
   }
 
+  /** The plan was made from what was seen before the locks were held; a person may have thought about it for minutes. */
+  async assertPremise(premise: readonly Side[]): Promise<void> {
+    const {pair} = this.#plan
+    await Promise.all(
+      premise.map(async (side) => {
+        if (!('member' in side) || !this.#clients.has(side.host)) return
+        const {members} = await this.#client(side.host).call('pairs.observe', {pair}, {timeoutMs: premiseLimitMs})
+        if (authorityText(members[0]?.record) === authorityText(side.member.record)) return
+        throw new ConflictError(`${pair} was changed on ${side.host} while this was being decided`, {
+          hint: 'nothing was done; look again and decide anew: colo pair status ' + pair,
+        })
+      }),
+    )
+  }
+
   async unlock(): Promise<void> {
     const {pair} = this.#plan
+    clearInterval(this.#signsOfLife)
     for (const host of this.#locked.splice(0)) {
       // the lock also ends with the connection
       await this.#client(host)
@@ -89,16 +119,28 @@ class RunningPlan {
 
   async writeIntent(): Promise<void> {
     const {pair} = this.#plan
-    await Promise.all(
-      [...this.#clients.values()].map((client) =>
-        client.call('intent.write', {pair, plan: this.#plan, owner: this.#context.owner}),
-      ),
-    )
+    try {
+      await Promise.all(
+        [...this.#clients.values()].map((client) =>
+          client.call('intent.write', {pair, plan: this.#plan, owner: this.#context.owner}),
+        ),
+      )
+    } catch (error) {
+      await this.clearIntent() // nothing was begun
+      throw error
+    }
   }
 
+  /** What was done stays done when an agent went away at the very end; its note of this plan is then left behind. */
   async clearIntent(): Promise<void> {
     const {pair} = this.#plan
-    await Promise.all([...this.#clients.values()].map((client) => client.call('intent.clear', {pair})))
+    await Promise.all(
+      [...this.#clients].map(async ([host, client]) => {
+        await client.call('intent.clear', {pair}).catch((error: unknown) => {
+          this.#context.progress.note(`left behind: the note of this plan on ${host}: ${textOf(error)}`)
+        })
+      }),
+    )
   }
 
   async runSteps(timeoutMs: number): Promise<void> {
@@ -109,8 +151,36 @@ class RunningPlan {
       }
     } catch (error) {
       if (this.#committed) throw this.#afterPointOfNoReturn(error)
+      switch (await this.#fate(error)) {
+        case 'passed':
+          throw this.#afterPointOfNoReturn(error)
+        case 'unknown':
+          throw this.#afterPointOfNoReturn(error, 'nobody can say whether its point of no return was passed')
+        case 'not passed':
+      }
       await this.#undo(error)
       throw this.#context.signal.aborted ? interrupted(this.#plan, error) : error
+    }
+  }
+
+  /**
+   * Whether the point of no return was passed when its agent gave no answer. The agent finishes that step although the command went
+   * away, so it is asked, after it has ended; taking back the fence of a loser while the other side is released would make two outputs (S1).
+   */
+  async #fate(error: unknown): Promise<'passed' | 'not passed' | 'unknown'> {
+    const {pair, id, pointOfNoReturn} = this.#plan
+    const step = this.#plan.steps.find((each) => each.id === pointOfNoReturn)
+    if (step === undefined || !this.#sent.has(step.id)) return 'not passed'
+    const answered =
+      !this.#context.signal.aborted && !(error instanceof UnreachableError) && !(error instanceof TimedOutError)
+    if (answered) return 'not passed'
+    try {
+      const client = await this.#usable(step.host)
+      const {plan, committed} = await client.call('intent.read', {pair})
+      if (plan?.id !== id) return 'unknown'
+      return committed ? 'passed' : 'not passed'
+    } catch {
+      return 'unknown'
     }
   }
 
@@ -118,6 +188,7 @@ class RunningPlan {
     const {pair} = this.#plan
     if (timeoutMs <= 0) throw new TimedOutError(`${this.#plan.title}: the time limit passed`, 0)
     const client = this.#client(batch.host)
+    for (const {id} of batch.steps) this.#sent.add(id)
     try {
       await client.call(
         'steps.run',
@@ -152,13 +223,13 @@ class RunningPlan {
   async #undo(cause: unknown): Promise<void> {
     const begun = this.#plan.steps.filter(({id}) => this.#started.has(id) || this.#done.has(id)).reverse()
     if (begun.length === 0) {
-      await this.clearIntent().catch(() => undefined)
+      await this.clearIntent()
       return
     }
-    this.#context.progress.note(`taking back: ${cause instanceof Error ? cause.message : String(cause)}`)
+    this.#context.progress.note(`taking back: ${textOf(cause)}`)
     const left: string[] = []
     for (const batch of batches(begun)) left.push(...(await this.#undoBatch(batch)))
-    if (left.length === 0) await this.clearIntent().catch(() => undefined)
+    if (left.length === 0) await this.clearIntent()
     for (const line of left) this.#context.progress.note(`left behind: ${line}`)
   }
 
@@ -171,7 +242,7 @@ class RunningPlan {
       const {failures} = await client.call('steps.undo', {pair, steps}, {timeoutMs: tidyLimitMs})
       return failures.map(({step, message}) => `${step}: ${message}`)
     } catch (error) {
-      return [`${batch.host}: ${error instanceof Error ? error.message : String(error)}`]
+      return [`${batch.host}: ${textOf(error)}`]
     }
   }
 
@@ -188,8 +259,19 @@ class RunningPlan {
       const again = await this.#context.connect(entry, new AbortController().signal)
       this.#clients.set(host, again)
       await this.#lockAgain(again)
+      await this.#assertOurs(host, again)
       return again
     }
+  }
+
+  /** The lock was free for a moment: what somebody else has begun since is not ours to take back. */
+  async #assertOurs(host: string, client: AgentClient): Promise<void> {
+    const {pair, id, title} = this.#plan
+    const {plan} = await client.call('intent.read', {pair})
+    if (plan?.id === id) return
+    throw new ConflictError(
+      `${host}: ${plan?.title ?? 'another command'} came after ${title}; nothing is taken back there`,
+    )
   }
 
   /** The step that was cut off may still be ending on the old connection; its lock ends with it. */
@@ -212,8 +294,8 @@ class RunningPlan {
     return client
   }
 
-  #afterPointOfNoReturn(error: unknown): Error {
-    const hint = `this cannot be taken back any more; finish it: ${this.#plan.finish}`
+  #afterPointOfNoReturn(error: unknown, why = 'this cannot be taken back any more'): Error {
+    const hint = `${why}; finish it: ${this.#plan.finish}`
     if (this.#context.signal.aborted)
       return new InterruptedError(`interrupted: ${this.#plan.title}`, {hint, cause: error})
     if (!(error instanceof ColoError)) return error instanceof Error ? error : new Error(String(error))
@@ -224,6 +306,17 @@ class RunningPlan {
 
 function interrupted(plan: Plan, cause: unknown): InterruptedError {
   return new InterruptedError(`interrupted: ${plan.title}; what was done has been taken back`, {cause})
+}
+
+/** The fields of a record that other operations change, as one text. */
+function authorityText(record: PairRecord | undefined): string {
+  if (record === undefined) return 'no record'
+  const {uuid, role, peer, generation, alone, wasProtected} = record
+  return [uuid, role, peer, generation.id, alone, wasProtected].join(' ')
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }
 
 function isConflict(error: unknown): boolean {

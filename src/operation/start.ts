@@ -45,7 +45,7 @@ export async function startPair(
       xml: await memberXmlOf(identity, undefined),
     })
     if (options.dryRun) return dryRunOf(plan)
-    const timeline = await runPlan(context, clientsOf(found.sides), plan, options)
+    const timeline = await runPlan(context, clientsOf(found.sides), plan, {...options, premise: found.sides})
     return {pair, changed: true, dryRun: false, plan, status: await finalStatus(context, found), timeline}
   } finally {
     found.close()

@@ -1,10 +1,14 @@
 import * as assert from 'uvu/assert'
-import {ColoError, ConflictError, InterruptedError} from '../../../src/errors.js'
+import {ColoError, ConflictError, InterruptedError, UnreachableError} from '../../../src/errors.js'
 import type {AgentClient} from '../../../src/host/agent-client.js'
+import {nextGeneration} from '../../../src/pair/generation.js'
 import type {OperationContext} from '../../../src/operation/context.js'
 import {batches, runPlan} from '../../../src/operation/run-plan.js'
+import type {MemberObservation} from '../../../src/pair/observation.js'
+import type {PairRecord} from '../../../src/pair/record.js'
 import type {Plan, Step} from '../../../src/plan/plan.js'
 import {systemClock} from '../../../src/os/clock.js'
+import {recordOf} from '../../support/pair-fixtures.js'
 import {suite} from '../../support/suite.js'
 
 const test = suite('run-plan')
@@ -27,6 +31,12 @@ interface Script {
   /** called when a step starts */
   readonly onStep?: (id: string) => void
   readonly locked?: boolean
+  /** step at which the connection is lost, after the agent was told of it */
+  readonly lost?: string
+  /** what intent.read says then; none: no answer */
+  readonly intent?: {readonly plan: string; readonly committed: boolean}
+  /** observed when the plan was made, and under the lock */
+  readonly records?: readonly [PairRecord | undefined, PairRecord | undefined]
 }
 
 /** An agent at the API boundary that notes what it is asked. */
@@ -41,10 +51,16 @@ function agent(host: string, log: string[], script: Script = {}): AgentClient {
     log.push([host, method, ...ids].join(' '))
     if (method === 'lock.acquire' && script.locked === true) throw new ConflictError('held by root@x pid 1')
     if (method === 'steps.undo') return {failures: []}
+    if (method === 'pairs.observe') return {members: [{host, record: script.records?.[1]}]}
+    if (method === 'hello' && script.lost !== undefined && script.intent === undefined)
+      throw new UnreachableError(host, 'gone')
+    if (method === 'intent.read')
+      return {plan: {id: script.intent?.plan, title: 'another'}, done: [], committed: script.intent?.committed}
     if (method === 'steps.run') {
       for (const id of ids) {
         options?.onProgress?.({step: id, state: 'started', atMs: 1})
         script.onStep?.(id)
+        if (id === script.lost) throw new UnreachableError(host, 'connection closed')
         if (id === script.fails) throw new ColoError('tool-failed', 1, `${id} failed`)
         options?.onProgress?.({step: id, state: 'done', atMs: 2})
       }
@@ -80,7 +96,14 @@ async function runOn(
   const log: string[] = []
   const clients = new Map(['b', 'a'].map((host) => [host, agent(host, log, scripts[host])]))
   const signal = (options.abort ?? new AbortController()).signal
-  const outcome = await runPlan(contextOf(signal, clients), clients, plan(ids, options.point), {timeoutMs: 1000}).then(
+  const outcome = await runPlan(contextOf(signal, clients), clients, plan(ids, options.point), {
+    timeoutMs: 1000,
+    premise: ['a', 'b'].map((host) => ({
+      host,
+      client: clients.get(host) as AgentClient,
+      member: {host, record: scripts[host]?.records?.[0]} as MemberObservation,
+    })),
+  }).then(
     (timeline) => ({timeline, error: undefined}),
     (error: unknown) => ({timeline: undefined, error: error as ColoError}),
   )
@@ -90,8 +113,9 @@ async function runOn(
 test('locks in name order, writes the intent on every host, runs, clears, unlocks', async () => {
   const {log, timeline} = await runOn(['a1', 'a2', 'b1', 'a3'], {})
   assert.equal(log.slice(0, 2), ['a lock.acquire', 'b lock.acquire'])
-  assert.equal(new Set(log.slice(2, 4)), new Set(['a intent.write', 'b intent.write']))
-  assert.equal(log.slice(4, 7), ['a steps.run a1 a2', 'b steps.run b1', 'a steps.run a3'])
+  assert.equal(new Set(log.slice(2, 4)), new Set(['a pairs.observe', 'b pairs.observe']))
+  assert.equal(new Set(log.slice(4, 6)), new Set(['a intent.write', 'b intent.write']))
+  assert.equal(log.slice(6, 9), ['a steps.run a1 a2', 'b steps.run b1', 'a steps.run a3'])
   assert.equal(log.slice(-2), ['a lock.release', 'b lock.release'])
   assert.equal(
     timeline?.map(({step}) => step),
@@ -137,6 +161,34 @@ test('Ctrl-C after it prints the command that finishes', async () => {
   assert.instance(error, InterruptedError)
   assert.match(error?.hint ?? '', /finish it: colo pair failover web1/)
   assert.not.ok(log.some((line) => line.includes('steps.undo')))
+})
+
+test('a pair that was changed while the plan was thought about is left alone (S4)', async () => {
+  const moved = nextGeneration(recordOf('secondary').generation, 'gen-2')
+  const records = [recordOf('secondary'), recordOf('primary', {generation: moved, alone: true})] as const
+  const {log, error} = await runOn(['a1', 'b1'], {b: {records}})
+  assert.instance(error, ConflictError)
+  assert.not.ok(log.some((line) => line.includes('intent.write') || line.includes('steps.run')))
+  assert.ok(log.includes('a lock.release') && log.includes('b lock.release'))
+})
+
+test('a point of no return that the agent passed while the connection was lost is not taken back (S1)', async () => {
+  const lost = {lost: 'b1', intent: {plan: 'p1', committed: true}}
+  const {log, error} = await runOn(['a1', 'b1', 'a2'], {b: lost}, {point: 'b1'})
+  assert.match(error?.hint ?? '', /cannot be taken back any more; finish it: colo pair failover web1/)
+  assert.not.ok(log.some((line) => line.includes('steps.undo') || line.includes('intent.clear')))
+})
+
+test('when nobody can say whether it was passed, the fence of the loser stays (S1)', async () => {
+  const {log, error} = await runOn(['a1', 'b1', 'a2'], {b: {lost: 'b1'}}, {point: 'b1'})
+  assert.match(error?.hint ?? '', /nobody can say .* finish it: colo pair failover web1/)
+  assert.not.ok(log.some((line) => line.includes('steps.undo') || line.includes('intent.clear')))
+})
+
+test('one that the agent did not pass is taken back', async () => {
+  const lost = {lost: 'b1', intent: {plan: 'p1', committed: false}}
+  const {log} = await runOn(['a1', 'b1', 'a2'], {b: lost}, {point: 'b1'})
+  assert.ok(log.includes('a steps.undo a1'))
 })
 
 test('neighbours of one host form a batch', () => {
