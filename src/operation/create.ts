@@ -1,17 +1,19 @@
 import {ConflictError, PreflightError} from '../errors.js'
+import type {AgentClient} from '../host/agent-client.js'
 import {blocking, checkPair, type Check} from '../host/preflight.js'
 import {firstGeneration} from '../pair/generation.js'
 import {identityOf} from '../pair/identity.js'
 import type {PairSpec} from '../pair/spec.js'
 import {planCreate} from '../plan/create.js'
 import {planDestroy} from '../plan/destroy.js'
+import type {Plan} from '../plan/plan.js'
 import type {OperationContext} from './context.js'
 import {openCandidates, type Candidate, type Candidates} from './candidates.js'
 import {settle} from './final-status.js'
 import {memberXmlOf} from './member-xml.js'
 import {identityFor} from './prepare-create.js'
 import {dryRunOf, type OperationResult} from './result.js'
-import {mustBeProtected, settleMs} from './resync.js'
+import {mustBeProtected, resyncPair, settleMs} from './resync.js'
 import {runPlan} from './run-plan.js'
 import type {FoundPair} from './sides.js'
 
@@ -37,8 +39,14 @@ export async function createPair(
 ): Promise<OperationResult> {
   let candidates = await openCandidates(context, spec)
   try {
+    if (isAlmostDone(candidates)) return await resyncPair(context, spec.name, options)
     if (isLeftover(candidates)) {
-      await cleanLeftover(context, candidates, spec)
+      const cleaning = await planCleaning(context, candidates, spec)
+      if (cleaning !== undefined) {
+        context.progress.note(`an earlier create of ${spec.name} was interrupted; what it left is removed first`)
+        if (options.dryRun) return dryRunOf(cleaning.plan)
+        await runPlan(context, cleaning.clients, cleaning.plan, cleaning)
+      }
       candidates.close()
       candidates = await openCandidates(context, spec)
     }
@@ -77,7 +85,10 @@ async function create(
   })
   if (options.dryRun) return dryRunOf(plan)
   const clients = new Map([primary, secondary].map((side) => [side.entry.name as string, side.client]))
-  const timeline = await runPlan(context, clients, plan, options)
+  const timeline = await runPlan(context, clients, plan, {
+    ...options,
+    premise: asFound(candidates, spec).sides,
+  })
   const status = await settle(context, asFound(candidates, spec), {states: ['protected'], timeoutMs: settleMs})
   mustBeProtected(spec.name, status.state, status.reasons)
   return {pair: spec.name, changed: true, dryRun: false, plan, status, timeline}
@@ -105,20 +116,40 @@ function refuseFailed(pair: string, failed: readonly Check[]): void {
 }
 
 /** A create of this pair died in the middle: its intent is there and nobody holds the lock. */
-function isLeftover({primary, secondary}: Candidates): boolean {
-  return [primary, secondary].some(
-    ({member}) => member.intent?.kind === 'create' && member.lock === undefined && member.record?.wasProtected !== true,
-  )
+function isInterrupted({primary, secondary}: Candidates): boolean {
+  const members = [primary.member, secondary.member]
+  return members.some(({intent, lock}) => intent?.kind === 'create' && lock === undefined)
 }
 
-/** Ends what an interrupted create left on both hosts; images stay. */
-async function cleanLeftover(context: OperationContext, candidates: Candidates, spec: PairSpec): Promise<void> {
+/** It died before any side could say that it was protected: nothing of it is of use. */
+function isLeftover(candidates: Candidates): boolean {
+  const {primary, secondary} = candidates
+  return isInterrupted(candidates) && [primary, secondary].every(({member}) => member.record?.wasProtected !== true)
+}
+
+/** It died after that: a resync finishes it, and ends nothing that serves. */
+function isAlmostDone(candidates: Candidates): boolean {
+  return isInterrupted(candidates) && !isLeftover(candidates)
+}
+
+interface Cleaning {
+  readonly plan: Plan
+  readonly clients: ReadonlyMap<string, AgentClient>
+  readonly premise: FoundPair['sides']
+  readonly timeoutMs: number
+}
+
+/** How what an interrupted create left on both hosts is ended; images that it did not make stay. */
+async function planCleaning(
+  context: OperationContext,
+  candidates: Candidates,
+  spec: PairSpec,
+): Promise<Cleaning | undefined> {
   const {primary, secondary} = candidates
   const known = [primary, secondary].filter(({member}) => member.record !== undefined)
   const [first] = known
   const record = first?.member.record
-  if (record === undefined) return
-  context.progress.note(`an earlier create of ${spec.name} was interrupted; what it left is removed first`)
+  if (record === undefined) return undefined
   const plan = planDestroy({
     planId: context.newId(),
     identity: identityOf(record),
@@ -127,7 +158,7 @@ async function cleanLeftover(context: OperationContext, candidates: Candidates, 
     deleteCopies: await madeSecondaryImages(spec.name, known),
   })
   const clients = new Map(known.map((side) => [side.entry.name as string, side.client]))
-  await runPlan(context, clients, plan, {timeoutMs: 120_000})
+  return {plan, clients, premise: asFound(candidates, spec).sides, timeoutMs: 120_000}
 }
 
 /** The interrupted create had made the secondary's images itself: its own undo says so. */

@@ -4,6 +4,7 @@ import {assess, authorityOf, type Known} from '../pair/assess.js'
 import {nextGeneration} from '../pair/generation.js'
 import {identityOf} from '../pair/identity.js'
 import {planResync} from '../plan/resync.js'
+import type {PairStatus} from '../pair/status.js'
 import type {Plan} from '../plan/plan.js'
 import type {OperationContext} from './context.js'
 import {settle} from './final-status.js'
@@ -43,13 +44,31 @@ export async function resyncPair(
       return {pair, changed: false, dryRun: options.dryRun, plan: {...plan, steps: []}, status: before, timeline: []}
     }
     if (options.dryRun) return dryRunOf(plan)
-    const timeline = await runPlan(context, clientsOf(found.sides), plan, options)
+    if (isOnlyInterrupted(before)) return await forgetInterruption(context, found, {...plan, steps: []}, options)
+    const timeline = await runPlan(context, clientsOf(found.sides), plan, {...options, premise: found.sides})
     const status = await settle(context, found, {states: ['protected'], timeoutMs: settleMs})
     mustBeProtected(pair, status.state, status.reasons)
     return {pair, changed: true, dryRun: false, plan, status, timeline}
   } finally {
     found.close()
   }
+}
+
+/** Verified as protected, but for a note of a plan whose command died after its last step. */
+function isOnlyInterrupted({state, reasons}: PairStatus): boolean {
+  return state === 'suspect' && reasons.length > 0 && reasons.every(({code}) => code === 'interrupted')
+}
+
+/** A plan without steps: its note takes the place of the old one and is cleared. */
+async function forgetInterruption(
+  context: OperationContext,
+  found: FoundPair,
+  {pointOfNoReturn: _, ...plan}: Plan,
+  options: ResyncOptions,
+): Promise<OperationResult> {
+  const timeline = await runPlan(context, clientsOf(found.sides), plan, {...options, premise: found.sides})
+  const status = await settle(context, found, {states: ['protected'], timeoutMs: settleMs})
+  return {pair: found.pair, changed: true, dryRun: false, plan, status, timeline}
 }
 
 /** The steps all succeeded, yet the verification found a fault: said as such. */

@@ -1,7 +1,7 @@
 import type {MemberXml, PairIdentity} from '../pair/identity.js'
 import {layoutOfPair} from '../pair/identity.js'
 import {recordFormat, type Generation, type PairRecord} from '../pair/record.js'
-import {attach, recordProtected, secondaryUp, type AttachInput} from './parts/attach.js'
+import {attach, promotableStep, recordProtected, secondaryUp, type AttachInput} from './parts/attach.js'
 import * as network from './parts/network.js'
 import {step} from './parts/steps.js'
 import * as storage from './parts/storage.js'
@@ -20,7 +20,7 @@ export interface CreateInput {
 /**
  * From nothing to a protected pair: records that forbid, images, the primary (running at once), the secondary, live attach.
  *
- * No point of no return: until the pair is protected every step can be taken back, and the primary's images are only used.
+ * Until the secondary may take over every step can be taken back, and the primary's images are only used.
  */
 export function planCreate(input: CreateInput): Plan {
   const {identity, xml} = input
@@ -34,6 +34,7 @@ export function planCreate(input: CreateInput): Plan {
     pair: identity.spec.name,
     title: `create ${identity.spec.name}: ${primary} protected by ${secondary}`,
     finish: `colo pair create ${identity.spec.name}`,
+    pointOfNoReturn: promotableStep(secondary),
     steps: [
       step(primary, 'record', 'note the pair', [{kind: 'record-create', record: firstRecord(input, 'primary')}], {
         undo: [{kind: 'record-remove'}],

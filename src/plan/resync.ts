@@ -1,11 +1,12 @@
 import {layoutOfPair, type MemberXml, type PairIdentity} from '../pair/identity.js'
+import type {PairLayout} from '../pair/layout.js'
 import {recordFormat, type Generation, type PairRecord} from '../pair/record.js'
-import {attach, recordProtected, secondaryUp, type AttachInput} from './parts/attach.js'
+import {attach, promotableStep, recordProtected, secondaryUp, yank, type AttachInput} from './parts/attach.js'
 import {primaryAlone} from './parts/detach.js'
 import * as network from './parts/network.js'
 import {step} from './parts/steps.js'
 import * as storage from './parts/storage.js'
-import type {Plan} from './plan.js'
+import type {Plan, Step} from './plan.js'
 
 export interface ResyncInput {
   readonly planId: string
@@ -24,7 +25,8 @@ export interface ResyncInput {
 
 /**
  * A new or returning secondary is brought level and the pair becomes protected again. The whole of each disk is copied; the
- * secondary's copy is marked `incomplete` before anything of it is overwritten.
+ * secondary's copy is marked `incomplete` before anything of it is overwritten. Once it may take over nothing is taken back: the primary
+ * would go on alone in a generation in which the secondary could be promoted, too.
  */
 export function planResync(input: ResyncInput): Plan {
   const {identity, primary, secondary, generation} = input
@@ -36,8 +38,10 @@ export function planResync(input: ResyncInput): Plan {
     pair: identity.spec.name,
     title: `protect ${identity.spec.name} again: ${primary} by ${secondary}`,
     finish: `colo pair resync ${identity.spec.name}`,
+    pointOfNoReturn: promotableStep(secondary),
     steps: [
       ...(input.detachFirst ? primaryAlone({layout, primary, generation}) : []),
+      clearPrimary(layout, primary),
       step(secondary, 'incomplete', 'note that this copy is being replaced', [
         input.secondaryKnown
           ? {
@@ -62,6 +66,22 @@ export function planResync(input: ResyncInput): Plan {
       ...recordProtected(between),
     ],
   }
+}
+
+/**
+ * What an attempt that died left on the primary: a mirror, an NBD client of a secondary that is ended now, filters. Left there, nothing
+ * could be attached again, and a target that is a child of the quorum would pass for a copied one.
+ */
+function clearPrimary(layout: PairLayout, primary: string): Step {
+  return step(primary, 'clear', 'remove what an earlier attempt left', [
+    ...yank(layout),
+    {kind: 'migrate-cancel'},
+    {kind: 'mirrors-abort', disks: storage.mirrorsOf(layout)},
+    ...storage.noSecondChildren(layout),
+    ...network.noPrimaryObjects(layout),
+    ...storage.noNbdNodes(layout),
+    {kind: 'vm-continue'},
+  ])
 }
 
 function newSecondaryRecord(input: ResyncInput): PairRecord {

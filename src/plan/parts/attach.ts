@@ -117,7 +117,8 @@ export function attach(input: AttachInput): Step[] {
           timeoutMs: attachLimits.migrate,
         },
       ],
-      {undo: [{kind: 'migrate-cancel'}, {kind: 'lost-heartbeat'}, {kind: 'vm-continue'}]},
+      // the peer may hang: QEMU's main loop answers only when nothing waits for it any more (S3)
+      {undo: [...yank(layout), {kind: 'migrate-cancel'}, {kind: 'lost-heartbeat'}, {kind: 'vm-continue'}]},
     ),
     step(secondary, 'lock-step', 'shadow the primary', [
       {kind: 'colo-await', role: 'secondary', timeoutMs: attachLimits.colo},
@@ -126,6 +127,14 @@ export function attach(input: AttachInput): Step[] {
       {kind: 'checkpoint', intervalMs: identity.spec.checkpoint.intervalMs, timeoutMs: attachLimits.checkpoint},
     ]),
   ]
+}
+
+/**
+ * The step after which nothing is taken back: from then on the secondary may be promoted, so the primary must not be let go in the
+ * generation that both are in.
+ */
+export function promotableStep(secondary: string): string {
+  return `${secondary}/promotable`
 }
 
 /** Both records say protected; the mark that forbids goes last on the side it forbids, after everything was confirmed. */

@@ -159,6 +159,50 @@ test('images of the secondary are removed by undo only when the plan made them',
   assert.is(undoOf(kept).length, 0)
 })
 
+for (const [name, plan] of [
+  ['create', create],
+  ['resync', resync()],
+] as const) {
+  test(`${name}: nothing is taken back once the secondary may be promoted (S4)`, () => {
+    const point = plan.steps.findIndex(({id}) => id === plan.pointOfNoReturn)
+    const promotable = plan.steps.findIndex(({actions}) =>
+      actions.some(
+        (action) =>
+          action.kind === 'record-change' && action.change.role === 'secondary' && action.change.wasProtected === true,
+      ),
+    )
+    assert.ok(promotable >= 0)
+    assert.is(point, promotable)
+  })
+}
+
+test('every undo cuts the connections to a peer that may hang before it needs QEMU (S3)', () => {
+  const undo = resync().steps.find(({id}) => id === 'alpha/migrate')?.undo ?? []
+  assert.is(undo[0]?.kind, 'yank')
+})
+
+test('a resync first removes what one that died left on the primary, before its old secondary is ended', () => {
+  const plan = resync()
+  const [aborted] = positions(plan, (action) => action.kind === 'mirrors-abort')
+  const [removed] = positions(plan, (action) => action.kind === 'quorum-child-remove')
+  const [node] = positions(plan, (action) => action.kind === 'nbd-node' && action.ensure === 'absent')
+  const [ended] = positions(plan, (action) => action.kind === 'domain-destroy')
+  const [chardevs] = positions(plan, (action) => action.kind === 'chardev')
+  const [objects] = positions(plan, (action) => action.kind === 'object' && action.ensure === 'absent')
+  assert.ok(aborted && removed && node && ended && chardevs && objects)
+  assert.ok(aborted.at < node.at && removed.at < node.at && node.at < ended.at && objects.at < chardevs.at)
+})
+
+test('a primary that goes on alone gets its taps back, and keeps the mark of a merge that goes on', () => {
+  const plan = failover({to: 'alpha', from: 'beta', role: 'primary', committing: true})
+  const [up] = positions(plan, (action) => action.kind === 'tap' && action.state === 'up')
+  const [grant] = positions(plan, (action) => action.kind === 'record-change')
+  assert.ok(up && grant && up.host === 'alpha' && grant.at < up.at)
+  const changes = plan.steps.flatMap(({host, actions}) => (host === 'alpha' ? actions : []))
+  assert.ok(changes.every((action) => action.kind !== 'record-change' || action.change.marks === undefined))
+  assert.ok(changes.some((action) => action.kind === 'commit-follow'))
+})
+
 function forbidsSecondary(action: Action): boolean {
   if (action.kind === 'record-create') return action.record.marks.incomplete !== undefined
   return action.kind === 'record-change' && action.change.marks?.incomplete?.why === 'resync'
