@@ -58,9 +58,17 @@ function part(kind: string, argument: string, {surface, version, spec}: ManFacts
       return exitCodeMeanings.flatMap(([status, meaning]) => ['.TP', `\\fB${status}\\fR`, inline(meaning)])
     case 'spec':
       return markdownToRoff(spec)
+    case 'screen':
+      return ['.RS 2', '.nf', ...screenLines(argument), '.fi', '.RE']
     default:
       throw new Error(`unknown mark: ${kind}`)
   }
+}
+
+/** A captured screen; see .ci/screens.ts. A line that begins with a dot would be a request. */
+function screenLines(name: string): string[] {
+  const text = readFileSync(new URL(`../docs/screens/${name}.txt`, import.meta.url), 'utf8')
+  return text.trimEnd().split('\n').map((line) => (/^[.']/.test(line) ? `\\&${escaped(line)}` : escaped(line)))
 }
 
 function commandPart(surface: CommandSurface): string[] {

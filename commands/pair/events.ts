@@ -2,7 +2,7 @@ import {Flags} from '@oclif/core'
 import {BaseCommand} from '../../src/cli/base-command.js'
 import {eventLine, eventTable, type HostEvent, type PairEventsDocument} from '../../src/cli/events.js'
 import {exitCodes} from '../../src/exit-codes.js'
-import {hosts, pairName} from '../../src/cli/flags.js'
+import {hosts, pairName, since} from '../../src/cli/flags.js'
 import {prose} from '../../src/cli/prose.js'
 
 export default class PairEvents extends BaseCommand {
@@ -12,12 +12,17 @@ export default class PairEvents extends BaseCommand {
 interrupted; together with --json it prints one object per line.`)
   static override examples = [
     '<%= config.bin %> <%= command.id %> web1',
+    '<%= config.bin %> <%= command.id %> web1 --since 10m',
     '<%= config.bin %> <%= command.id %> web1 --follow --json',
   ]
   static override args = {name: pairName({required: true})}
   static override flags = {
     hosts: hosts(),
     follow: Flags.boolean({summary: 'go on with new events'}),
+    since: since({
+      summary: 'only later ones: a time such as 10m ago (10m), or 2026-11-20T10:00:00Z',
+      helpValue: 'TIME',
+    }),
     last: Flags.integer({min: 1, summary: 'only the newest ones', helpValue: 'COUNT'}),
   }
 
@@ -26,7 +31,9 @@ interrupted; together with --json it prints one object per line.`)
     const context = await this.operation(flags)
     const {readEvents, followEvents} = await import('../../src/cli/events.js')
     const found = await readEvents(context, args.name)
-    const events = flags.last === undefined ? found.events : found.events.slice(-flags.last)
+    const {since: fromMs} = flags
+    const later = fromMs === undefined ? found.events : found.events.filter(({atMs}) => atMs >= fromMs)
+    const events = flags.last === undefined ? later : later.slice(-flags.last)
     if (!flags.follow) {
       this.log(eventTable(events))
       for (const {host, problem} of found.silent) this.logToStderr(`${host}: ${problem}`)

@@ -57,6 +57,9 @@ export function timeout(
   })()
 }
 
+/** A moment: how long ago (`10m`), or an instant (`2026-11-20T10:00:00Z`); milliseconds since 1970 when parsed. */
+export const since = Flags.custom<number>({parse: (input) => moment(input, Date.now())})
+
 export const specFile = Flags.custom<string>({
   char: 'f',
   summary: 'spec of the pair, see colo-spec(5)',
@@ -80,6 +83,19 @@ export async function timeLimit(input: string): Promise<number> {
   if (!checked.ok) throw new UsageError(`${quote(input)} ${checked.problem}`, {hint: sentence(checked.hint)})
   if (checked.value >= 1 && checked.value < 2 ** 31) return checked.value
   throw new UsageError(`${quote(input)} is not a useful limit`, {hint: 'Give a time from 1ms to 24 days (576h).'})
+}
+
+/** @throws {UsageError} for anything that is neither */
+export async function moment(input: string, nowMs: number): Promise<number> {
+  if (/^\d{4}-\d\d-\d\d/.test(input)) {
+    // without a zone it is UTC, as in what is printed
+    const atMs = Date.parse(/[zZ]$|[+-]\d\d:?\d\d$/.test(input) || !input.includes('T') ? input : `${input}Z`)
+    if (!Number.isNaN(atMs)) return atMs
+    throw new UsageError(`${input} is no moment`, {
+      hint: 'Give a time such as 2026-11-20T10:00:00Z, or 10m for ten minutes ago.',
+    })
+  }
+  return nowMs - (await timeLimit(input))
 }
 
 function sentence(text: string): string {

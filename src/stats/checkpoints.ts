@@ -14,6 +14,8 @@ export const causes = ['initial', 'periodic', 'divergence', 'manual'] as const
 export type Cause = (typeof causes)[number]
 export type CauseCounts = Readonly<Record<Cause, number>>
 
+export type Side = 'primary' | 'secondary'
+
 export interface Checkpoint {
   /** its STOP */
   readonly atMs: number
@@ -34,6 +36,8 @@ export interface Minute {
 }
 
 export interface Series {
+  /** whose checkpoints these are: a secondary's loads and a primary's pauses are never mixed */
+  readonly side: Side | undefined
   /** COLO is on, as far as is known */
   readonly colo: boolean
   /** when COLO began this time */
@@ -63,6 +67,7 @@ export const keptMinutes = 120
 export const noCauses: CauseCounts = {initial: 0, periodic: 0, divergence: 0, manual: 0}
 
 export const emptySeries: Series = {
+  side: undefined,
   colo: false,
   beganAtMs: undefined,
   session: 0,
@@ -81,7 +86,7 @@ export const emptySeries: Series = {
 /** What a series is made from. */
 export type SeriesInput =
   /** COLO begins on this side: MIGRATION `colo` */
-  | {readonly kind: 'begin'; readonly atMs: number}
+  | {readonly kind: 'begin'; readonly atMs: number; readonly side?: Side | undefined}
   /** COLO ended: COLO_EXIT, or QEMU is gone */
   | {readonly kind: 'end'}
   /** the agent watches again, after a time it did not; `colo` is what QEMU says */
@@ -95,7 +100,7 @@ export type SeriesInput =
 export function feed(series: Series, input: SeriesInput, delayMs: number): Series {
   switch (input.kind) {
     case 'begin':
-      return {...series, ...closed, colo: true, beganAtMs: input.atMs, session: 0}
+      return {...ofSide(series, input.side), ...closed, colo: true, beganAtMs: input.atMs, session: 0}
     case 'end':
       return {...series, ...closed, colo: false}
     case 'blind': {
@@ -115,6 +120,12 @@ export function feed(series: Series, input: SeriesInput, delayMs: number): Serie
     case 'resume':
       return resumed(series, input.atMs)
   }
+}
+
+/** In another role the figures begin anew. */
+function ofSide(series: Series, side: Side | undefined): Series {
+  if (side === undefined || series.side === side) return series
+  return series.side === undefined ? {...series, side} : {...emptySeries, side}
 }
 
 const closed = {open: undefined, lastStopMs: undefined, requested: false} as const

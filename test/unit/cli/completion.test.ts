@@ -16,12 +16,12 @@ const surfaces = async () => surfaceOf(await sourceConfig())
 test('bash: commands, flags, values and pairs, as bash itself sees it', async (t) => {
   const complete = await bashWith(bashCompletion(await surfaces()), t)
   assert.deepEqual(await complete('colo', 'pa'), ['pair'])
-  assert.deepEqual(await complete('colo', 'pair', 'st'), ['start', 'status'])
+  assert.deepEqual(await complete('colo', 'pair', 'st'), ['start', 'stats', 'status'])
   assert.deepEqual(await complete('colo', 'pair', 'wait', 'web1', '--for', 'un'), ['unprotected'])
   assert.deepEqual(await complete('colo', 'pair', 'failover', '--t'), ['--timeout', '--to'])
   assert.deepEqual(await complete('colo', 'pair', 'status', ''), ['web1', 'web2'])
   assert.deepEqual(await complete('colo', 'completion', ''), ['bash', 'fish', 'zsh'])
-  assert.deepEqual(await complete('colo', 'nonsense', ''), ['agent', 'completion', 'disk', 'host', 'lab', 'pair'])
+  assert.deepEqual(await complete('colo', 'nonsense', ''), ['agent', 'completion', 'disk', 'host', 'lab', 'pair', 'top'])
 })
 
 test('every shell knows every command and every flag', async () => {
