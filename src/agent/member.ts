@@ -14,7 +14,6 @@ import {EventRecorder} from './event-recorder.js'
 import {IntentStore} from './intent-store.js'
 import {Keeper, type Attached, type ConnectQmp} from './keeper.js'
 import {layoutAt, layoutOfName, type Roots} from './member-layout.js'
-import type {VnetHdrCache} from './observe-vm.js'
 import {PeerTalk} from './peer-talk.js'
 import {ProtectionGuard} from './protection-guard.js'
 import {ProtectionStore} from './protection-store.js'
@@ -57,7 +56,6 @@ export class Member {
   readonly statistics: Statistics
   readonly tracer: Tracer
   readonly talk: PeerTalk
-  readonly vnetHdr: VnetHdrCache = new Map()
   readonly vm: VmAccess
 
   readonly #deps: MemberDeps
@@ -212,7 +210,8 @@ export class Member {
       this.#background(this.events.record({type: event.event, data: event.data, atMs, decisive}))
     }
     const input = inputOf({type: event.event, atMs: event.atUs / 1000, data: event.data})
-    if (input !== undefined) this.statistics.feed(input)
+    const side = this.records.current?.role
+    if (input !== undefined) this.statistics.feed(input.kind === 'begin' ? {...input, side} : input)
     switch (event.event) {
       case 'STOP':
         if (this.checkpoints.stopped(atMs)) this.#background(this.guard.watch.look())
@@ -234,7 +233,6 @@ export class Member {
   }
 
   async #attached(how: Attached, session: QmpSession): Promise<void> {
-    this.vnetHdr.clear()
     this.#deps.announce(this)
     const marks = this.records.current?.marks
     if (marks?.stale !== undefined) await this.talk.silence()

@@ -78,10 +78,6 @@ export class Members {
     return this.open(pair)
   }
 
-  stepsRan(pair: string): void {
-    this.#members.get(pair)?.vnetHdr.clear()
-  }
-
   /** After `destroy`: a pair without record and intent leaves nothing behind. */
   async forgetIfEmpty(pair: string): Promise<void> {
     const member = this.#members.get(pair)

@@ -134,7 +134,6 @@ export class AgentMethods {
       return await body({member, steps, gone: client.gone, ending, onProgress})
     } finally {
       this.#busy.delete(pair)
-      members.stepsRan(pair)
       observer.filters.invalidate()
       if (client.gone.aborted) locks.release(pair, client)
     }

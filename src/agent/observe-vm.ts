@@ -28,9 +28,6 @@ export interface DiskView {
   readonly overlays: boolean
 }
 
-/** Properties that never change in an object's life; forgotten when a step ran. */
-export type VnetHdrCache = Map<string, boolean>
-
 /**
  * Asks one QEMU everything at once.
  *
@@ -39,7 +36,7 @@ export type VnetHdrCache = Map<string, boolean>
  */
 export async function viewVm(
   qmp: QmpSession,
-  {layout, limitMs, cache}: {layout: PairLayout; limitMs: number; cache: VnetHdrCache},
+  {layout, limitMs}: {layout: PairLayout; limitMs: number},
 ): Promise<VmView> {
   const limit = {timeoutMs: limitMs}
   const [status, colo, migration, chardevs, graph, exports, jobs, objects] = await Promise.all([
@@ -53,7 +50,7 @@ export async function viewVm(
     unlessRefused<BlockGraph>(queryBlockGraph(qmp, limit), {nodes: [], edges: []}),
     queryBlockExports(qmp, limit),
     queryJobs(qmp, limit),
-    viewObjects(qmp, {layout, cache, limit}),
+    viewObjects(qmp, {layout, limit}),
   ])
   const {major, minor, micro} = qmp.greeting.version
   const ours = new Set(layout.disks.map(({mirrorJob}) => mirrorJob))
@@ -83,7 +80,7 @@ export async function viewVm(
 
 async function viewObjects(
   qmp: QmpExecutor,
-  {layout, cache, limit}: {layout: PairLayout; cache: VnetHdrCache; limit: {timeoutMs: number}},
+  {layout, limit}: {layout: PairLayout; limit: {timeoutMs: number}},
 ): Promise<Map<string, ObjectObservation>> {
   const wanted = new Set(layout.nics.flatMap((nic) => Object.values(nic.objects)))
   const found = (await qomList(qmp, '/objects', limit)).filter(({name}) => wanted.has(name))
@@ -93,9 +90,8 @@ async function viewObjects(
       unlessRefused(qomGet(qmp, {path: `/objects/${id}`, property}, limit), undefined)
     const [status, vnetHdr] = await Promise.all([
       type.startsWith('filter-') ? get('status') : undefined,
-      cache.get(id) ?? get('vnet_hdr_support'),
+      get('vnet_hdr_support'),
     ])
-    if (typeof vnetHdr === 'boolean') cache.set(id, vnetHdr)
     return {
       id,
       type,

@@ -65,7 +65,7 @@ async function askVm(member: Member): Promise<{qmp: MemberObservation['qmp']; vi
   const session = member.keeper.session
   if (session === undefined || member.keeper.status !== 'connected') return {qmp: member.keeper.status, view: undefined}
   try {
-    const view = await viewVm(session, {layout: member.layout, limitMs: VM_LIMIT_MS, cache: member.vnetHdr})
+    const view = await viewVm(session, {layout: member.layout, limitMs: VM_LIMIT_MS})
     return {qmp: 'connected', view}
   } catch (error) {
     if (error instanceof QmpClosedError) return {qmp: member.keeper.status, view: undefined}

@@ -22,6 +22,9 @@ export const mendedInPlace = [
   'tap-down',
 ] as const
 
+/** Limit of the checkpoint that ends a repair, in milliseconds. */
+const checkpointMs = 60_000
+
 /** Small faults mended in place: a filter made anew or switched on, a rule put back, a tap set right. */
 export function planRepair(input: RepairInput): Plan {
   const {identity} = input
@@ -44,11 +47,15 @@ function repairSteps({identity, primary, secondary, reasons}: RepairInput): Step
     const actions = layout.nics.flatMap(network.renewedInjection)
     steps.push(step(secondary, 'inject', 'inject mirrored packets again', actions))
   }
-  if (has('filter-off', primary)) {
+  for (const [host, role] of [
+    [primary, 'primary'],
+    [secondary, 'secondary'],
+  ] as const) {
+    if (!has('filter-off', host)) continue
     const actions = network
-      .filtersToSwitchOn(layout)
+      .filtersOf(layout, role)
       .map((id) => ({kind: 'object-set', id, property: 'status', value: 'on'}) as const)
-    steps.push(step(primary, 'filters-on', 'switch the filters on', actions))
+    steps.push(step(host, 'filters-on', 'switch the filters on', actions))
   }
   for (const host of [primary, secondary]) {
     if (has('tap-filter-missing', host)) {
@@ -61,5 +68,8 @@ function repairSteps({identity, primary, secondary, reasons}: RepairInput): Step
   if (has('tap-down', primary)) {
     steps.push(step(primary, 'tap', 'bring the tap of the primary up', network.taps(layout, 'up')))
   }
-  return steps
+  if (steps.length === 0) return steps
+  const {intervalMs} = identity.spec.checkpoint
+  const level = [{kind: 'checkpoint', intervalMs, timeoutMs: checkpointMs} as const]
+  return [...steps, step(primary, 'checkpoint', 'bring the secondary level', level)]
 }

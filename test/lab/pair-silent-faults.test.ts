@@ -36,22 +36,19 @@ test(
     await coloOk('pair', 'status', 'web1', '--repair')
     assert.is((await statusOf('web1')).state, 'protected')
 
-    await hmp('alpha', {
-      execute: 'qom-set',
-      arguments: {path: `/objects/${objects.mirror}`, property: 'status', value: 'off'},
-    })
+    await setFilter('alpha', objects.mirror, 'off')
     await named(['filter-off'])
     await coloOk('pair', 'status', 'web1', '--repair')
     assert.is((await statusOf('web1')).state, 'protected')
 
-    await hmp('beta', {execute: 'object-del', arguments: {id: objects.rewriter}})
+    await qmp('beta', {execute: 'object-del', arguments: {id: objects.rewriter}})
     await named(['filter-missing'])
     await coloOk('pair', 'resync', 'web1')
     assert.is((await statusOf('web1')).state, 'protected')
 
-    await yank('alpha', chardevs.compareLink)
-    await named(['link-lost'])
-    await coloOk('pair', 'resync', 'web1')
+    await setFilter('beta', objects.divert, 'off')
+    await named(['filter-off'])
+    await coloOk('pair', 'status', 'web1', '--repair')
     assert.is((await statusOf('web1')).state, 'protected')
 
     await faults.signalAgent('kill', 'beta')
@@ -72,8 +69,8 @@ test(
     await createPair(guest)
     await guestAnswers()
     const {objects, netdev, chardevs} = nic!
-    await hmp('beta', {execute: 'object-del', arguments: {id: objects.inject}})
-    await hmp('beta', {
+    await qmp('beta', {execute: 'object-del', arguments: {id: objects.inject}})
+    await qmp('beta', {
       execute: 'object-add',
       arguments: {
         'qom-type': 'filter-redirector',
@@ -147,12 +144,17 @@ async function portsOf(pair: string): Promise<{nbd: number}> {
   return (JSON.parse(stdout) as {ports: {nbd: number}}).ports
 }
 
-async function hmp(host: 'alpha' | 'beta', command: object): Promise<void> {
-  await execIn(host, ['virsh', 'qemu-monitor-command', 'web1', JSON.stringify(command)])
+async function qmp(host: 'alpha' | 'beta', command: object): Promise<void> {
+  const {stdout} = await execIn(host, ['virsh', 'qemu-monitor-command', 'web1', JSON.stringify(command)])
+  assert.not.match(stdout, /"error"/)
+}
+
+async function setFilter(host: 'alpha' | 'beta', id: string, value: 'on' | 'off'): Promise<void> {
+  await qmp(host, {execute: 'qom-set', arguments: {path: `/objects/${id}`, property: 'status', value}})
 }
 
 async function yank(host: 'alpha' | 'beta', chardev: string): Promise<void> {
-  await hmp(host, {execute: 'yank', arguments: {instances: [{type: 'chardev', id: chardev}]}})
+  await qmp(host, {execute: 'yank', arguments: {instances: [{type: 'chardev', id: chardev}]}})
 }
 
 test.run()

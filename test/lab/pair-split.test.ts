@@ -54,9 +54,9 @@ test(
 
     t.defer(() => faults.heal({host: 'alpha', link: 'replication'}))
     t.defer(() => faults.heal({host: 'alpha', link: 'management'}))
-    const loser = await capture('alpha', fromGuest)
     await faults.cut({host: 'alpha', link: 'replication', keepCarrier: true})
     await faults.cut({host: 'alpha', link: 'management', keepCarrier: true})
+    const loser = await capture('alpha', fromGuest)
     await coloOk('pair', 'failover', 'web1', '--to', 'beta', '--yes', '--force', 'peer-unknown')
     await guestAnswers()
     await poke()

@@ -174,9 +174,22 @@ export async function guestAnswers(address = '10.77.0.10', limitMs = 60_000): Pr
       await http('/', {address, timeoutMs: 1000})
       return
     } catch (error) {
-      if (performance.now() > until) throw error
+      if (performance.now() > until) throw new Error(`${String(error)}; ${await serialLogs()}`, {cause: error})
     }
   }
+}
+
+/** The last lines of every guest's serial log, for a report on failure. */
+async function serialLogs(): Promise<string> {
+  const logs = await Promise.all(
+    (['alpha', 'beta'] as const).map(async (host) => {
+      const tail =
+        'for f in /var/log/libvirt/qemu/*-serial.log; do echo "$f:"; tail -n 6 "$f"; done; ip -br link; uptime'
+      const {stdout} = await execIn(host, ['sh', '-c', tail]).catch(() => ({stdout: 'no answer'}))
+      return `${host}: ${stdout}`
+    }),
+  )
+  return logs.join('\n')
 }
 
 /** Writes a sector through the guest (fsynced) or reads one; values are short words. */

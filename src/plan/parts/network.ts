@@ -1,5 +1,6 @@
 import {addressOf, type PairIdentity} from '../../pair/identity.js'
 import type {NicLayout, PairLayout} from '../../pair/layout.js'
+import type {Role} from '../../pair/record.js'
 import type {Action} from '../action.js'
 
 /**
@@ -82,6 +83,15 @@ export function primaryObjects(identity: PairIdentity, layout: PairLayout): Acti
 /** The filters that must be on for the pair to be compared, switched on at the last moment before COLO. */
 export function filtersToSwitchOn(layout: PairLayout): string[] {
   return layout.nics.flatMap(({objects}) => [objects.mirror, objects.capture])
+}
+
+/** Every filter of one side; all of them are on while the pair is protected. */
+export function filtersOf(layout: PairLayout, role: Role): string[] {
+  return layout.nics.flatMap(({objects}) =>
+    role === 'primary'
+      ? [objects.mirror, objects.release, objects.capture]
+      : [objects.inject, objects.divert, objects.rewriter],
+  )
 }
 
 /** Primary that goes on alone: all filters and comparers away; the guest's traffic flows freely again. */
