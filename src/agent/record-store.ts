@@ -1,5 +1,6 @@
-import {ConflictError, NotFoundError, StateError} from '../errors.js'
+import {ConflictError, NotFoundError, RefusedError, StateError} from '../errors.js'
 import type {Files} from '../os/files.js'
+import {forbidsAlone} from '../pair/grant.js'
 import type {PairRecord} from '../pair/record.js'
 import type {RecordChange} from '../plan/action.js'
 import type {RecordAccess} from './action-context.js'
@@ -67,9 +68,18 @@ export class RecordStore implements RecordAccess {
     })
   }
 
-  /** @throws {NotFoundError} without a record */
+  /**
+   * @throws {NotFoundError} without a record
+   * @throws {RefusedError} when it would let a copy go on alone that must not
+   */
   async change(edit: RecordEdit): Promise<PairRecord> {
-    return this.update(() => edit)
+    return this.update((record) => {
+      const why = edit.alone === true ? forbidsAlone(record, edit.generation) : undefined
+      if (why === undefined) return edit
+      throw new RefusedError(`${this.#options.pair} must not go on alone on ${this.#options.host}: ${why}`, {
+        hint: `colo pair status ${this.#options.pair}`,
+      })
+    })
   }
 
   /**

@@ -1,4 +1,4 @@
-import {ColoError, StateError} from '../../errors.js'
+import {ColoError, RefusedError, StateError} from '../../errors.js'
 import {exitCodes} from '../../exit-codes.js'
 import {
   checkpointDelay,
@@ -136,11 +136,17 @@ export const yankConnections: Perform<ActionOf<'yank'>> = async ({instances}, co
   })
 }
 
-/** See the action `lost-heartbeat`. */
+/** See the action `lost-heartbeat`. It releases what the comparer held: never before the record says that this side is alone (S1). */
 export const loseHeartbeat: Perform<ActionOf<'lost-heartbeat'>> = async (_, context) => {
   const qmp = await context.vm.qmp()
   if ((await queryColoStatus(qmp)).mode === 'none') {
     return (await thaw(qmp)) ? 'changed' : 'unchanged'
+  }
+  const record = await context.record.read()
+  if (record?.alone === false) {
+    throw new RefusedError(
+      `${context.pair} is not let go on ${record.host}: its record does not say that it goes on alone`,
+    )
   }
   await context.vm.endProtection()
   const refusal = await refusalOf(() => send(qmp, lostHeartbeat))

@@ -1,7 +1,8 @@
-import {ConflictError, NotFoundError} from '../../errors.js'
+import {ConflictError, NotFoundError, RefusedError} from '../../errors.js'
 import {chardevAdd, chardevRemove, fitsBackend} from '../../net/chardev.js'
 import {announceSelf} from '../../net/migration.js'
 import {isFilter, objectAdd, objectDel, objectPath, objectSet} from '../../net/objects.js'
+import {forbidsOutput} from '../../pair/grant.js'
 import {queryChardev} from '../../qmp/commands/chardevs.js'
 import {qomGet, qomList} from '../../qmp/commands/objects.js'
 import {QmpCommandError} from '../../qmp/errors.js'
@@ -67,8 +68,13 @@ export const setObject: Perform<ActionOf<'object-set'>> = async ({id, property, 
   return 'changed'
 }
 
-/** See the action `tap`. */
-export const tap: Perform<ActionOf<'tap'>> = ({tap: name, state}, {files}) => setTap(files, name, state)
+/** See the action `tap`. One of a copy that lost stays down, whoever asks (S1). */
+export const tap: Perform<ActionOf<'tap'>> = async ({tap: name, state}, {files, record}) => {
+  const known = state === 'up' ? await record.read() : undefined
+  const why = known === undefined ? undefined : forbidsOutput(known)
+  if (why !== undefined) throw new RefusedError(`tap ${name} stays down: ${why}`)
+  return setTap(files, name, state)
+}
 
 /** See the action `announce`. */
 export const announce: Perform<ActionOf<'announce'>> = async (_, context) => {

@@ -258,7 +258,7 @@ test('a fence in flight does not mark a record that a plan has brought forward m
   const client = await rig.client()
   const learning = client.call('generation.learn', {pair: 'web1', ...alone})
   const newer = {epoch: 3, id: 'g3', ancestors: ['g2', 'g1']}
-  await within(rig, ({record: access}) => access.change({generation: newer, alone: true, marks: {}}))
+  await within(rig, ({record: access}) => access.change({generation: newer, alone: false, marks: {}}))
   await learning
   const {marks, generation} = await rig.kept(record)
   assert.equal(generation.id, 'g3')
