@@ -4,7 +4,7 @@ import {mkdtemp, rm, writeFile} from 'node:fs/promises'
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
 import {fileURLToPath} from 'node:url'
-import {execIn, namespaces, type LabHost} from '../../src/lab/index.js'
+import {execIn, labUp, namespaces, type LabHost} from '../../src/lab/index.js'
 export {openStream, type StreamSummary} from '../../src/lab/stream.js'
 import {run} from '../../src/os/process.js'
 import type {PairStatus} from '../../src/pair/status.js'
@@ -115,8 +115,12 @@ export async function writePairFile(guest: GuestSpec): Promise<{path: string; re
   return {path, remove: () => rm(directory, {recursive: true, force: true})}
 }
 
+/** The lab is brought up, or put right, once per run. */
+let ready: Promise<unknown> | undefined
+
 /** Blank images on the primary, then `pair create`; removed again by {@link removePair}. */
 export async function createPair(guest: GuestSpec): Promise<Record<string, unknown>> {
+  await (ready ??= labUp())
   const file = await writePairFile(guest)
   try {
     await removePair(guest.name)
