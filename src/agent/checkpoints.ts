@@ -9,6 +9,8 @@ export class Checkpoints {
   readonly #clock: Clock
   readonly #waiters = new Set<() => void>()
   #state = counter.noCheckpoints
+  /** monotonic time of the last completed one: a clock that is set back must not make an old beat young (S7) */
+  #completedAtMs = 0
 
   constructor(pair: string, clock: Clock) {
     this.#pair = pair
@@ -25,7 +27,10 @@ export class Checkpoints {
   }
 
   observation(): CheckpointObservation {
-    return counter.observationOf(this.#state, this.#clock.now())
+    const seen = counter.observationOf(this.#state, this.#clock.now())
+    if (seen.lastAtMs === undefined) return seen
+    const ageMs = this.#clock.monotonic() - this.#completedAtMs
+    return {...seen, lastAtMs: Math.round(this.#clock.now() - ageMs)}
   }
 
   begin(): void {
@@ -51,6 +56,7 @@ export class Checkpoints {
     const before = this.#state.count
     this.#state = counter.resumed(this.#state, atMs)
     if (this.#state.count === before) return false
+    this.#completedAtMs = this.#clock.monotonic()
     for (const wake of [...this.#waiters]) wake()
     return true
   }

@@ -22,6 +22,8 @@ export interface CommitFollowerOptions {
 /**
  * Follows the commit that QEMU runs after a promotion and shows nowhere: it is over when the active and hidden nodes
  * have left the chain. If QEMU dies first, nothing is reported and the mark stays.
+ *
+ * It never gives up: a QEMU that is busy with the commit answers late, and a pair that nobody follows would be `committing` for ever.
  */
 export class CommitFollower {
   readonly #options: CommitFollowerOptions
@@ -51,12 +53,28 @@ export class CommitFollower {
   }
 
   async #follow(signal: AbortSignal): Promise<void> {
-    const {clock, onDone} = this.#options
+    const {clock} = this.#options
     const beganMs = clock.monotonic()
-    while (!(await this.#step(signal))) {
-      await clock.sleep(clock.monotonic() - beganMs > SLOW_AFTER_MS ? SLOW_POLL_MS : POLL_MS, signal)
+    for (let failed = false; !signal.aborted;) {
+      const outcome = await this.#try(signal, failed)
+      if (outcome === 'done') return
+      failed = outcome === 'failed'
+      const isSlow = failed || clock.monotonic() - beganMs > SLOW_AFTER_MS
+      await clock.sleep(isSlow ? SLOW_POLL_MS : POLL_MS, signal)
     }
-    await onDone()
+  }
+
+  /** @param again the last try failed, too: it was told */
+  async #try(signal: AbortSignal, again: boolean): Promise<'done' | 'open' | 'failed'> {
+    const {onDone, onProblem} = this.#options
+    try {
+      if (!(await this.#step(signal))) return 'open'
+      await onDone()
+      return 'done'
+    } catch (error) {
+      if (!again && !signal.aborted) onProblem(`following the commit: ${(error as Error).message}; trying again`)
+      return 'failed'
+    }
   }
 
   /** @returns whether all is done */

@@ -105,7 +105,7 @@ export async function cleanDisks(
     const known = knownOf(found.sides.map(seenOf))
     const [first] = known
     if (first === undefined) throw new NotFoundError(`no host knows a pair named ${pair}`)
-    for (const {host, record, domain, disks} of known) {
+    for (const {host, record, domain, qmp, disks} of known) {
       if (record.marks.incomplete?.why === 'commit') {
         throw new StateError(
           `cannot clean ${pair}: the overlays on ${host} still hold acknowledged writes`,
@@ -113,8 +113,10 @@ export async function cleanDisks(
           {hint: `colo pair start ${pair} merges them`},
         )
       }
-      if (domain !== 'absent' && disks.some(({overlays}) => overlays)) {
-        throw new StateError(`cannot clean ${pair}: the copy on ${host} uses its overlays`, {
+      const uses = qmp === 'connected' ? disks.some(({overlays}) => overlays) : domain !== 'absent'
+      if (uses) {
+        const why = qmp === 'connected' ? 'uses its overlays' : 'does not say whether it uses its overlays'
+        throw new StateError(`cannot clean ${pair}: the copy on ${host} ${why}`, {
           actual: domain,
           required: ['stopped', 'unprotected'],
         })

@@ -11,6 +11,9 @@ import {dryRunOf, type OperationResult} from './result.js'
 import {runPlan} from './run-plan.js'
 import {clientsOf, findPair, seenOf, type FoundPair} from './sides.js'
 
+/** The word that accepts that what was only in the overlays is lost, as with a scratch that did not survive its host. */
+const lostOverlays = 'overlays-lost'
+
 export interface StartOptions {
   /** host that may start although its peer does not answer */
   readonly alone?: string | undefined
@@ -41,7 +44,7 @@ export async function startPair(
       host: record.host,
       peer: record.peer,
       generation: nextGeneration(record.generation, context.newId()),
-      mergeOverlays: chosen.merge,
+      mergeOverlays: chosen.merge && !options.force.includes(lostOverlays),
       xml: await memberXmlOf(identity, undefined),
     })
     if (options.dryRun) return dryRunOf(plan)
@@ -90,5 +93,12 @@ async function choose(
   }
   const member = known.find(({host}) => host === decision.start)
   if (member === undefined) throw new Error(`the start rules named ${decision.start}, which was not asked`)
+  if (decision.merge && options.force.includes(lostOverlays) && !options.dryRun) {
+    await context.confirm({
+      text: `${pair} starts on ${member.host} without its overlays: what its guest wrote before they were merged is lost.`,
+      expected: pair,
+      force: lostOverlays,
+    })
+  }
   return {member, merge: decision.merge}
 }

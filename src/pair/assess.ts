@@ -148,8 +148,13 @@ function primaryDown(pair: string, primary: Known, other: Known | undefined, sil
 
 function goesOnAlone(pair: string, primary: Known, other: Known | undefined, silent: readonly Reason[]): Verdict {
   const {host, record, vm} = primary
+  const remedyHere = `colo pair failover ${pair} --to ${host}`
+  if (vm?.coloMode === 'primary') {
+    const message = `QEMU on ${host} has not left lock-step although it goes on alone; the guest's output may be held`
+    return {state: 'suspect', reasons: [reason('not-released', message, {host, remedy: remedyHere}), ...silent]}
+  }
   if (vm !== undefined && vm.coloMode !== 'none' && record.marks.incomplete?.why === 'commit') {
-    const remedy = `colo pair failover ${pair} --to ${host}`
+    const remedy = remedyHere
     return {
       state: 'failing-over',
       reasons: [reason('not-promoted', `${host} holds the new generation but has not taken over`, {host, remedy})],
@@ -193,6 +198,14 @@ function inLockStep(pair: string, primary: Known, other: Known | undefined, sile
     }
   }
   if (other.qmp === 'hung') return {state: 'suspect', reasons: [hungReason(pair, other, primary)]}
+  if (kinship(other.record.generation, primary.record.generation) !== 'equal') {
+    const message = `the copy on ${other.host} is of generation ${other.record.generation.epoch}, not ${primary.record.generation.epoch}`
+    const remedy = `colo pair resync ${pair}`
+    return {
+      state: 'unprotected',
+      reasons: [reason('other-generation', message, {host: other.host, remedy, repairable: true})],
+    }
+  }
   if (currencyOf(other.record) !== 'promotable') return {state: 'unprotected', reasons: [notPromotable(other, pair)]}
   const modes = modeFaults(pair, primary, other)
   if (modes.length > 0) return {state: 'suspect', reasons: modes}

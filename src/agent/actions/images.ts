@@ -92,7 +92,7 @@ async function assertOverlay({files, pair}: ActionContext, path: string): Promis
   throw new NotFoundError(
     `overlay ${path}: is gone, and with it what the guest of ${pair} wrote before the commit ended`,
     {
-      hint: 'scratch does not survive a restart of the host; starting from the disk alone loses those writes',
+      hint: 'scratch does not survive a restart of the host; to start from the disk alone and lose those writes: --force overlays-lost',
     },
   )
 }

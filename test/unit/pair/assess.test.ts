@@ -21,6 +21,21 @@ test('two healthy members are protected, with no reason against', () => {
   assert.is(status.secondary, 'beta')
 })
 
+test('a primary that goes on alone but has not left lock-step may be held: that is said, with what lets it go', () => {
+  const record = recordOf('primary', {alone: true, wasProtected: false})
+  const status = assess('web1', [...seen({...primary, record}), {host: 'beta', unreachable: 'no answer'}], now)
+  assert.is(status.state, 'suspect')
+  assert.is(status.reasons[0]?.code, 'not-released')
+  assert.is(status.reasons[0]?.remedy, 'colo pair failover web1 --to alpha')
+})
+
+test('two generations in lock-step are not protected (S7)', () => {
+  const newer = nextGeneration(recordOf('primary').generation, 'gen-2')
+  const record = recordOf('primary', {generation: newer})
+  assert.equal(codes({...primary, record}, secondary), ['other-generation'])
+  assert.is(state({...primary, record}, secondary).state, 'unprotected')
+})
+
 test('a NIC that lets uncompared frames pass qualifies the word', () => {
   const spec = specOf()
   const nics = spec.nics.map((nic) => ({...nic, uncompared: 'pass' as const}))
