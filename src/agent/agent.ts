@@ -36,6 +36,8 @@ export interface AgentOptions {
     request: {readonly host: string} & Params<'host.facts'>,
     records: readonly PairRecord[],
   ) => Promise<HostFacts>
+  /** silence after which the holder of a lock counts as dead, milliseconds; 15 s unless told */
+  readonly deadMs?: number
   /** gets what goes wrong while nobody asks */
   readonly problem: (text: string) => void
 }
@@ -104,6 +106,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     runner: new StepRunner({host, roots, files, clock, run, perform: options.perform}),
     facts: (params) => options.facts({host, ...params}, members.records),
     ending: ending.signal,
+    deadMs: options.deadMs,
   })
 
   const ports = new Set<{destroy(): void}>()

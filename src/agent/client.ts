@@ -18,6 +18,10 @@ const REQUEST_LIMIT = 64
 export interface Client {
   /** aborted when the connection has ended */
   readonly gone: AbortSignal
+  /** milliseconds since anything came from it */
+  readonly silentMs: number
+  /** ends the connection, as if it had ended by itself */
+  drop(): void
   progress(id: number, progress: StepProgress): void
   event(id: number, event: RecordedEvent): void
 }
@@ -36,8 +40,16 @@ export function serveClient(port: Port, handle: Handle, onGone: (client: Client)
     if (port.queuedBytes > limitBytes) port.destroy()
     else port.write(lineOf(reply))
   }
+  let heardAtMs = performance.now()
   const client: Client = {
     gone: gone.signal,
+    get silentMs() {
+      return performance.now() - heardAtMs
+    },
+    drop: () => {
+      port.destroy()
+      end()
+    },
     progress: (id, progress) => {
       if (port.queuedBytes <= PROGRESS_LIMIT_BYTES) send({id, progress})
     },
@@ -65,11 +77,14 @@ export function serveClient(port: Port, handle: Handle, onGone: (client: Client)
     }
   }
 
-  port.onClose(() => {
+  const end = (): void => {
+    if (gone.signal.aborted) return
     gone.abort(new Error('the command went away'))
     onGone(client)
-  })
+  }
+  port.onClose(end)
   port.onData((chunk) => {
+    heardAtMs = performance.now()
     try {
       for (const line of framer.push(chunk)) if (line !== '') void serve(decodeRequest(line))
     } catch (error) {

@@ -21,10 +21,17 @@ export interface MethodDeps {
   readonly facts: (params: Params<'host.facts'>) => Promise<HostFacts>
   /** aborted when the agent ends */
   readonly ending: AbortSignal
+  /** silence after which the holder of a lock counts as dead, milliseconds; 15 s unless told */
+  readonly deadMs?: number | undefined
 }
 
 /** A lock whose command is gone, but whose last step is being ended, is waited for so long. */
 const ORPHAN_MS = 5000
+/**
+ * A command that holds a lock gives a sign of life every three seconds. When its machine lost power the connection stays open for hours, and
+ * so would the lock: after this long, whoever wants the lock gets it.
+ */
+const DEAD_MS = 15_000
 
 type Handler<M extends Method> = (params: Params<M>, call: {client: Client; id: number}) => Promise<Result<M>>
 
@@ -105,6 +112,8 @@ export class AgentMethods {
 
   async #acquire({pair, owner, purpose}: Params<'lock.acquire'>, client: Client): Promise<Result<'lock.acquire'>> {
     const {locks, clock, ending} = this.#deps
+    const holder = locks.ownerOf(pair) as Client | undefined
+    if (holder !== undefined && holder !== client && holder.silentMs > (this.#deps.deadMs ?? DEAD_MS)) holder.drop()
     const endMs = clock.monotonic() + ORPHAN_MS
     const isOrphan = (): boolean => (locks.ownerOf(pair) as Client | undefined)?.gone.aborted === true
     while (isOrphan() && clock.monotonic() < endMs) {

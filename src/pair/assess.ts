@@ -140,24 +140,23 @@ function primaryDown(pair: string, primary: Known, other: Known | undefined, sil
   const message = commit
     ? `the copy on ${host} ended while its overlays were being merged; start merges them first`
     : `the copy on ${host} ended without a clean stop`
-  const reasons = [
-    reason(commit ? 'commit-interrupted' : 'not-running', message, {host, remedy: `colo pair start ${pair}`}),
-  ]
-  return {state: 'failed', reasons: [...reasons, ...silent]}
+  const code = commit ? 'commit-interrupted' : 'not-running'
+  return {state: 'failed', reasons: [reason(code, message, {host, remedy: `colo pair start ${pair}`}), ...silent]}
 }
 
 function goesOnAlone(pair: string, primary: Known, other: Known | undefined, silent: readonly Reason[]): Verdict {
   const {host, record, vm} = primary
-  const remedyHere = `colo pair failover ${pair} --to ${host}`
+  const here = `colo pair failover ${pair} --to ${host}`
   if (vm?.coloMode === 'primary') {
     const message = `QEMU on ${host} has not left lock-step although it goes on alone; the guest's output may be held`
-    return {state: 'suspect', reasons: [reason('not-released', message, {host, remedy: remedyHere}), ...silent]}
+    return {state: 'suspect', reasons: [reason('not-released', message, {host, remedy: here}), ...silent]}
   }
   if (vm !== undefined && vm.coloMode !== 'none' && record.marks.incomplete?.why === 'commit') {
-    const remedy = remedyHere
     return {
       state: 'failing-over',
-      reasons: [reason('not-promoted', `${host} holds the new generation but has not taken over`, {host, remedy})],
+      reasons: [
+        reason('not-promoted', `${host} holds the new generation but has not taken over`, {host, remedy: here}),
+      ],
     }
   }
   if (record.marks.incomplete?.why === 'commit') {
@@ -200,11 +199,8 @@ function inLockStep(pair: string, primary: Known, other: Known | undefined, sile
   if (other.qmp === 'hung') return {state: 'suspect', reasons: [hungReason(pair, other, primary)]}
   if (kinship(other.record.generation, primary.record.generation) !== 'equal') {
     const message = `the copy on ${other.host} is of generation ${other.record.generation.epoch}, not ${primary.record.generation.epoch}`
-    const remedy = `colo pair resync ${pair}`
-    return {
-      state: 'unprotected',
-      reasons: [reason('other-generation', message, {host: other.host, remedy, repairable: true})],
-    }
+    const options = {host: other.host, remedy: `colo pair resync ${pair}`, repairable: true}
+    return {state: 'unprotected', reasons: [reason('other-generation', message, options)]}
   }
   if (currencyOf(other.record) !== 'promotable') return {state: 'unprotected', reasons: [notPromotable(other, pair)]}
   const modes = modeFaults(pair, primary, other)

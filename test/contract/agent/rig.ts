@@ -61,8 +61,14 @@ export class Rig {
   readonly #bus: DatagramBus
   #agent: Agent | undefined
 
-  constructor(t: T, {host = 'alpha', bus = new DatagramBus()}: {host?: string; bus?: DatagramBus} = {}) {
+  readonly #deadMs: number | undefined
+
+  constructor(
+    t: T,
+    {host = 'alpha', bus = new DatagramBus(), deadMs}: {host?: string; bus?: DatagramBus; deadMs?: number} = {},
+  ) {
     this.#t = t
+    this.#deadMs = deadMs
     this.host = host
     this.#bus = bus
     this.directory = mkdtempSync(join(tmpdir(), 'colo-'))
@@ -101,6 +107,7 @@ export class Rig {
       perform: (action, context) => this.perform(action, context),
       facts: () => Promise.reject(new Error('no facts in this test')),
       problem: (text) => this.problems.push(text),
+      ...(this.#deadMs === undefined ? {} : {deadMs: this.#deadMs}),
     }
   }
 

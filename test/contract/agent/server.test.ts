@@ -202,6 +202,21 @@ test('S5: a command that goes away stops the steps before the point of no return
   })
 })
 
+test('S5: the lock of a command whose machine lost power goes to the next one; one that gives signs of life keeps it', async (t) => {
+  const rig = new Rig(t, {deadMs: 200})
+  await rig.start()
+  const alive = await rig.client()
+  await alive.call('lock.acquire', {pair: 'web1', ...who})
+  const signs = setInterval(() => void alive.call('hello', {}), 50)
+  await new Promise((resolve) => setTimeout(resolve, 300))
+  const next = await rig.client()
+  await assert.rejects(next.call('lock.acquire', {pair: 'web1', ...who}), /is being changed by/)
+  clearInterval(signs)
+  await new Promise((resolve) => setTimeout(resolve, 300))
+  await next.call('lock.acquire', {pair: 'web1', ...who})
+  await assert.rejects(alive.call('hello', {}))
+})
+
 test('a reader that stopped is dropped; others are served meanwhile', async (t) => {
   const rig = new Rig(t)
   await rig.keep(rig.record())
