@@ -34,7 +34,7 @@ function fitsOf(text: string): (cell: string) => boolean {
     /^~(.+)$/.exec(text)?.[1] ?? /^\/(.+)\/$/.exec(text)?.[1] ?? (/[\^$*+?|[\](){}\\]/.test(text) ? text : undefined)
   const pattern = source === undefined ? undefined : regexOf(source)
   if (pattern !== undefined) return (cell) => pattern.test(cell)
-  const wanted = text.toLowerCase()
+  const wanted = (source ?? text).toLowerCase()
   return (cell) => cell.toLowerCase().includes(wanted)
 }
 

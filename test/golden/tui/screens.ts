@@ -33,3 +33,8 @@ export function press(model: Model, ...names: readonly string[]): Model {
 export function keyOf(name: string): Key {
   return name.length === 1 ? {name, char: name} : name === 'space' ? {name, char: ' '} : {name}
 }
+
+/** The keys of a text that is typed. */
+export function chars(text: string): string[] {
+  return Array.from(text)
+}
