@@ -31,7 +31,7 @@ export async function measure(): Promise<Report> {
     notes: [
       'colo: from the start of the command to its end, "protected" verified. 1 disk of 64 MiB, 1 NIC, 128 MiB of memory, over ssh.',
       'bare: the text of the dry run, line by line, from a program that runs already; no preflight, record, fsync, lock or undo.',
-      'A guest that boots writes memory all the time: whoever starts copying it earlier has less to copy, so those rows vary widely.',
+      'A guest that boots competes for the processors with everything that is measured: those rows vary more.',
     ],
   }
 }

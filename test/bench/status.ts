@@ -12,11 +12,12 @@ export async function measure(): Promise<Report> {
     const node = ['env', '-C', '/usr/lib/colo', 'node', '--import', 'tsx'] as const
     const loop = [...node, 'test/bench/status-loop.ts', pair, String(rounds)] as const
     const {stdout} = await execIn('alpha', loop, {timeoutMs: 90_000})
-    const taken = JSON.parse(stdout) as Record<'node' | 'virsh' | 'status' | 'version', number[]>
+    const taken = JSON.parse(stdout) as Record<'node' | 'virsh' | 'status' | 'version' | 'cpuRatio', number[]>
     return {
       title: 'colo pair status --json',
       rows: [
         {what: 'status / node -e 0', unit: '×', values: pairwise(taken.status, taken.node), target: {atMost: 3}},
+        {what: 'status / node -e 0, processor time of all rounds', unit: '×', values: taken.cpuRatio},
         {what: 'status / virsh domstate', unit: '×', values: pairwise(taken.status, taken.virsh)},
         {what: 'colo --version / node -e 0', unit: '×', values: pairwise(taken.version, taken.node)},
         {what: 'colo pair status --json', unit: 'ms', values: taken.status},
