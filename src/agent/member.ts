@@ -224,6 +224,9 @@ export class Member {
         this.checkpoints.begin()
         this.guard.watch.reset()
         break
+      case 'JOB_STATUS_CHANGE':
+        this.guard.job(event.data)
+        break
       case 'COLO_EXIT':
         this.checkpoints.end()
         this.guard.watch.coloExited()

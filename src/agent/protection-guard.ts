@@ -36,6 +36,8 @@ export class ProtectionGuard {
   readonly watch: ReplicationWatch
   readonly #options: ProtectionGuardOptions
   #checkedAtMs = Number.NEGATIVE_INFINITY
+  /** primary: why the copy of the disks may not be equal any more, though protection has not begun */
+  #spoiled: string | undefined
 
   constructor(options: ProtectionGuardOptions) {
     this.#options = options
@@ -58,9 +60,24 @@ export class ProtectionGuard {
     return this.#options.store.now
   }
 
-  /** @throws {StateError} when an NBD connection is missing */
+  /** A job of QEMU changed. When the disks are copied anew, what the last copy missed does not matter any more. */
+  job({id, status}: Readonly<Record<string, unknown>>): void {
+    const isCopy = this.#options.layout().disks.some(({mirrorJob}) => mirrorJob === id)
+    if (isCopy && status === 'created') this.#spoiled = undefined
+  }
+
+  /** @throws {StateError} when an NBD connection is missing, or a write did not arrive since the disks were copied */
   async begin(): Promise<void> {
-    const {pair, clock, store, events, layout} = this.#options
+    const {pair, clock, store, events, layout, records} = this.#options
+    if (this.#spoiled !== undefined && records.current?.role === 'primary') {
+      throw new StateError(
+        `${pair}: the secondary's disks may have missed something since they were copied: ${this.#spoiled}`,
+        {
+          actual: 'unequal',
+          required: ['equal'],
+        },
+      )
+    }
     const {nbd} = await this.watch.connections()
     const wanted = layout().disks.length
     if (nbd.length < wanted) {
@@ -87,7 +104,10 @@ export class ProtectionGuard {
   fact(fact: QemuFact, atMs: number): void {
     const role = this.#options.records.current?.role
     if (fact.kind === 'export-deleted' && role === 'secondary') this.watch.suspect('the NBD export was deleted')
-    if (fact.missedWrites && role === 'primary' && this.now.active) this.#set({missedWrites: true})
+    if (fact.missedWrites && role === 'primary') {
+      if (this.now.active) this.#set({missedWrites: true})
+      else this.#spoiled = fact.detail
+    }
     this.latch({kind: fact.kind, atMs, detail: fact.detail})
     this.#options.announce()
   }

@@ -152,6 +152,21 @@ test('S7: an export deleted, then a checkpoint: not promotable', async (t) => {
   await eventually(async () => (await rig.kept(record)).marks.notPromotable)
 })
 
+test('S7: a write that did not arrive between the copy and the beginning of protection forbids it, until the next copy', async (t) => {
+  const {rig, qemu} = await protectedMember(t)
+  await within(rig, ({vm}) => vm.endProtection())
+  qemu.emit('JOB_STATUS_CHANGE', {id: 'resync0', status: 'created'})
+  qemu.emit('QUORUM_REPORT_BAD', {'node-name': 'nbd0', type: 'write', 'sector-num': 0, 'sectors-count': 8})
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  await assert.rejects(
+    within(rig, ({vm}) => vm.beginProtection()),
+    /missed something since they were copied: write on nbd0/,
+  )
+  qemu.emit('JOB_STATUS_CHANGE', {id: 'resync0', status: 'created'})
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  await within(rig, ({vm}) => vm.beginProtection())
+})
+
 test('losing NBD because the primary died leaves the secondary promotable', async (t) => {
   const {rig, qemu, record} = await protectedMember(t, secondary)
   qemu.emit('STOP')
