@@ -1,10 +1,15 @@
 import type {Clock} from '../os/clock.js'
 import type {DiskLayout} from '../pair/layout.js'
+import type {PairRecord} from '../pair/record.js'
+import type {RecordChange} from '../plan/action.js'
 import {blockdevDel, queryBlockGraph, type BlockGraph} from '../qmp/commands/block-nodes.js'
 import {queryColoStatus} from '../qmp/commands/colo.js'
 import {QmpCommandError} from '../qmp/errors.js'
 import type {QmpSession} from '../qmp/session.js'
 
+/** most commits end at once; until that is noted, a death of QEMU would have the overlays merged over newer writes */
+const FAST_POLL_MS = 25
+const FAST_UNTIL_MS = 5000
 const POLL_MS = 200
 const SLOW_POLL_MS = 1000
 const SLOW_AFTER_MS = 60_000
@@ -14,6 +19,8 @@ export interface CommitFollowerOptions {
   readonly clock: Clock
   readonly qmp: (signal: AbortSignal) => Promise<QmpSession>
   readonly disks: () => readonly DiskLayout[]
+  /** the overlays of some disks have left the chain; told are the names of the others */
+  readonly onProgress: (left: readonly string[]) => Promise<unknown>
   /** the overlays have left every chain and their nodes are gone */
   readonly onDone: () => Promise<void>
   readonly onProblem: (text: string) => void
@@ -28,6 +35,8 @@ export interface CommitFollowerOptions {
 export class CommitFollower {
   readonly #options: CommitFollowerOptions
   #running: AbortController | undefined
+  /** how many disks were left when that was last told */
+  #told = Number.POSITIVE_INFINITY
 
   constructor(options: CommitFollowerOptions) {
     this.#options = options
@@ -55,12 +64,14 @@ export class CommitFollower {
   async #follow(signal: AbortSignal): Promise<void> {
     const {clock} = this.#options
     const beganMs = clock.monotonic()
+    this.#told = this.#options.disks().length
     for (let failed = false; !signal.aborted;) {
       const outcome = await this.#try(signal, failed)
       if (outcome === 'done') return
       failed = outcome === 'failed'
-      const isSlow = failed || clock.monotonic() - beganMs > SLOW_AFTER_MS
-      await clock.sleep(isSlow ? SLOW_POLL_MS : POLL_MS, signal)
+      const tookMs = clock.monotonic() - beganMs
+      const isSlow = failed || tookMs > SLOW_AFTER_MS
+      await clock.sleep(isSlow ? SLOW_POLL_MS : tookMs < FAST_UNTIL_MS ? FAST_POLL_MS : POLL_MS, signal)
     }
   }
 
@@ -94,16 +105,37 @@ export class CommitFollower {
       }
     }
     left = this.#left(graph)
+    await this.#tell(left)
     return left.length === 0 && this.#options.disks().every((disk) => hasNode(graph, disk.quorum))
+  }
+
+  async #tell(left: readonly string[]): Promise<void> {
+    const {disks, onProgress} = this.#options
+    const waiting = disks().filter((disk) => nodesOf(disk).some((node) => left.includes(node)))
+    if (waiting.length === 0 || waiting.length >= this.#told) return
+    await onProgress(waiting.map(({spec}) => spec.name))
+    this.#told = waiting.length
   }
 
   /** overlay nodes that still exist, uppermost first */
   #left(graph: BlockGraph): string[] {
     return this.#options
       .disks()
-      .flatMap((disk) => [disk.active, disk.activeFile, disk.hidden, disk.hiddenFile])
+      .flatMap(nodesOf)
       .filter((node) => hasNode(graph, node))
   }
+}
+
+/** Change of a record whose commit still holds for these disks; for none, the mark goes. */
+export function merging(disks: readonly string[]): (record: PairRecord) => RecordChange | undefined {
+  return ({marks: {incomplete, ...marks}}) => {
+    if (incomplete?.why !== 'commit') return undefined
+    return {marks: disks.length === 0 ? marks : {...marks, incomplete: {...incomplete, disks}}}
+  }
+}
+
+function nodesOf({active, activeFile, hidden, hiddenFile}: DiskLayout): string[] {
+  return [active, activeFile, hidden, hiddenFile]
 }
 
 function hasNode(graph: BlockGraph, name: string): boolean {

@@ -87,7 +87,13 @@ export const roleSchema = v.picklist(['primary', 'secondary'])
 
 export const marksSchema = v.strictObject({
   stale: v.exactOptional(v.string()),
-  incomplete: v.exactOptional(v.strictObject({why: v.picklist(['resync', 'commit']), detail: v.string()})),
+  incomplete: v.exactOptional(
+    v.strictObject({
+      why: v.picklist(['resync', 'commit']),
+      detail: v.string(),
+      disks: v.exactOptional(v.array(word)),
+    }),
+  ),
   notPromotable: v.exactOptional(v.string()),
 })
 

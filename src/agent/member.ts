@@ -9,7 +9,7 @@ import type {VmAccess} from './action-context.js'
 import {inputOf} from '../stats/recorded.js'
 import type {BeaconWord} from './beacon.js'
 import {Checkpoints} from './checkpoints.js'
-import {CommitFollower} from './commit-follower.js'
+import {CommitFollower, merging} from './commit-follower.js'
 import {EventRecorder} from './event-recorder.js'
 import {IntentStore} from './intent-store.js'
 import {Keeper, type Attached, type ConnectQmp} from './keeper.js'
@@ -142,6 +142,7 @@ export class Member {
       clock,
       qmp: (signal) => this.keeper.qmp(signal),
       disks: () => this.layout.disks,
+      onProgress: (disks) => this.records.update(merging(disks)),
       onDone: () => this.#commitDone(),
       onProblem: problem,
     })
@@ -282,10 +283,7 @@ export class Member {
   }
 
   async #commitDone(): Promise<void> {
-    await this.records.update((record) => {
-      const {incomplete, ...marks} = record.marks
-      return incomplete?.why === 'commit' ? {marks} : undefined
-    })
+    await this.records.update(merging([]))
     await this.events.record({type: 'COMMIT_FINISHED', decisive: true})
   }
 

@@ -44,6 +44,7 @@ export async function startPair(
       host: record.host,
       peer: record.peer,
       generation: nextGeneration(record.generation, context.newId()),
+      unmerged: record.marks.incomplete?.disks,
       mergeOverlays: chosen.merge && !options.force.includes(lostOverlays),
       xml: await memberXmlOf(identity, undefined),
     })

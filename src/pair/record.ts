@@ -17,7 +17,12 @@ export interface Marks {
   /** this copy lost: the other side went on in a newer generation */
   readonly stale?: string
   /** its content is being replaced (`resync`) or merged (`commit`); no start from it until that ended */
-  readonly incomplete?: {readonly why: 'resync' | 'commit'; readonly detail: string}
+  readonly incomplete?: {
+    readonly why: 'resync' | 'commit'
+    readonly detail: string
+    /** names of the disks it still holds for; all unless told. Merging an overlay again after its disk went on would undo writes */
+    readonly disks?: readonly string[]
+  }
   /** it missed writes, or may have (secondary only) */
   readonly notPromotable?: string
 }

@@ -14,6 +14,8 @@ export interface StartInput {
   readonly generation: Generation
   /** QEMU died while the promoted copy still committed its overlays: they are merged offline first */
   readonly mergeOverlays: boolean
+  /** names of the disks whose overlays are to be merged; all unless told */
+  readonly unmerged?: readonly string[] | undefined
   readonly xml: MemberXml
 }
 
@@ -31,7 +33,12 @@ export function planStart(input: StartInput): Plan {
     steps: [
       ...(input.mergeOverlays
         ? [
-            step(host, 'merge', 'merge the overlays into the disk', storage.mergeOverlays(identity, layout, host)),
+            step(
+              host,
+              'merge',
+              'merge the overlays into the disk',
+              storage.mergeOverlays(identity, layout, {host, names: input.unmerged}),
+            ),
             step(host, 'merged', 'note that the disk is complete', [
               {kind: 'record-change', change: {marks: {}}},
               ...storage.noOverlays(identity, layout, host),

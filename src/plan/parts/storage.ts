@@ -88,9 +88,14 @@ export function mirrorsOf(layout: PairLayout): MirrorSpec[] {
   return layout.disks.map((disk) => ({job: disk.mirrorJob, quorum: disk.quorum, target: disk.nbd}))
 }
 
-/** Offline merge after a crash in the middle of a commit: active over hidden over disk. */
-export function mergeOverlays(identity: PairIdentity, layout: PairLayout, host: string): Action[] {
-  return layout.disks.map((disk) => ({
+/** Offline merge after a crash in the middle of a commit: active over hidden over disk. `names`: of the disks; all unless told. */
+export function mergeOverlays(
+  identity: PairIdentity,
+  layout: PairLayout,
+  {host, names}: {readonly host: string; readonly names: readonly string[] | undefined},
+): Action[] {
+  const disks = layout.disks.filter(({spec}) => names === undefined || names.includes(spec.name))
+  return disks.map((disk) => ({
     kind: 'overlays-merge',
     ...overlaysOf(identity, disk, host),
     disk: imagePath(disk, host),

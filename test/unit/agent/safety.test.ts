@@ -2,10 +2,13 @@ import assert from 'node:assert/strict'
 import {Checkpoints} from '../../../src/agent/checkpoints.js'
 import {CommitFollower} from '../../../src/agent/commit-follower.js'
 import type {Clock} from '../../../src/os/clock.js'
+import {nextGeneration} from '../../../src/pair/generation.js'
+import {identityOf} from '../../../src/pair/identity.js'
 import {layoutOf} from '../../../src/pair/layout.js'
 import {beatFaults} from '../../../src/pair/health/protection.js'
+import {planStart} from '../../../src/plan/start.js'
 import {QmpTimeoutError} from '../../../src/qmp/errors.js'
-import {memberOf, specOf} from '../../support/pair-fixtures.js'
+import {memberOf, recordOf, specOf} from '../../support/pair-fixtures.js'
 import {suite} from '../../support/suite.js'
 import {FakeClock, FakeSession} from '../actions/fake-vm.js'
 
@@ -51,6 +54,7 @@ test('the commit is followed to its end although QEMU answers late, or the recor
         return Promise.resolve(session)
       },
       disks: () => layoutOf(specOf()).disks,
+      onProgress: () => Promise.resolve(),
       onDone: () => {
         if (++written === 1) return Promise.reject(new Error('no space left on device'))
         resolve()
@@ -62,6 +66,60 @@ test('the commit is followed to its end although QEMU answers late, or the recor
   })
   await done
   assert.equal(problems.length, 1, problems.join('; '))
+})
+
+test('a disk whose overlays have left the chain is noted while the others go on: they must not be merged again', async () => {
+  const clock = new FakeClock()
+  const session = new FakeSession(clock)
+  const {disks} = layoutOf(specOf())
+  let left = disks.flatMap(({active}) => [active])
+  session.on({
+    'query-colo-status': () => ({mode: 'none', 'last-mode': 'secondary', reason: 'request'}),
+    'x-debug-query-block-graph': () => {
+      const names = [...disks.map(({quorum}) => quorum), ...left]
+      const nodes = names.map((name, id) => ({id, name, type: 'block-driver'}))
+      const edges = nodes
+        .slice(disks.length)
+        .map(({id}) => ({parent: 0, child: id, name: 'file', perm: [], 'shared-perm': []}))
+      return {nodes, edges}
+    },
+  })
+  const told: string[][] = []
+  await new Promise<void>((resolve) => {
+    const follower = new CommitFollower({
+      clock,
+      qmp: () => Promise.resolve(session),
+      disks: () => disks,
+      onProgress: (names) => {
+        told.push([...names])
+        left = []
+        return Promise.resolve()
+      },
+      onDone: () => Promise.resolve(resolve()),
+      onProblem: (text) => assert.fail(text),
+    })
+    clock.onPass = () => {
+      left = left.slice(-1) // the first disk is merged
+    }
+    follower.start()
+  })
+  assert.deepEqual(told, [disks.slice(-1).map(({spec}) => spec.name)])
+})
+
+test('a start merges the overlays of the disks that still need it only', () => {
+  const record = recordOf('primary')
+  const plan = planStart({
+    planId: 'p',
+    identity: identityOf(record),
+    host: 'alpha',
+    peer: 'beta',
+    generation: nextGeneration(record.generation, 'gen-2'),
+    mergeOverlays: true,
+    unmerged: [specOf().disks.at(-1)?.name ?? ''],
+    xml: () => '<domain/>',
+  })
+  const merged = plan.steps.flatMap(({actions}) => actions).filter(({kind}) => kind === 'overlays-merge')
+  assert.equal(merged.length, 1)
 })
 
 test.run()
