@@ -39,6 +39,7 @@ const domain = [
   v.strictObject({kind: kind('domain-destroy'), domain: pairName}),
   v.strictObject({kind: kind('vm-continue')}),
   v.strictObject({kind: kind('vm-await'), states: v.array(word), timeoutMs}),
+  v.strictObject({kind: kind('tcg-settle'), timeoutMs}),
 ] as const
 
 const block = [

@@ -48,6 +48,11 @@ export type DomainAction =
   | {readonly kind: 'vm-continue'}
   /** waits until the VM's run state is one of `states` */
   | {readonly kind: 'vm-await'; readonly states: readonly string[]; readonly timeoutMs: number}
+  /**
+   * TCG only: waits until the guest has stopped running new code, as it does when it has booted; goes on after `timeoutMs` with a note. QEMU
+   * overwrites the memory of a secondary at each checkpoint without dropping what TCG had translated of it (decision 16).
+   */
+  | {readonly kind: 'tcg-settle'; readonly timeoutMs: number}
 
 /** QMP block layer. Node names are those of `PairLayout`. */
 export type BlockAction =

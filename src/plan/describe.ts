@@ -112,6 +112,8 @@ export function describeAction(action: Action, options: DescribeOptions = {}): r
     case 'chardev':
       if (action.ensure === 'absent') return [agent(chardevRemove(action.id))]
       return [agent(chardevAdd(action.id, action.backend, options.qemu ?? newest))]
+    case 'tcg-settle':
+      return [`# TCG: wait until the guest runs no new code, as after its boot (at most ${limit(action.timeoutMs)})`]
     case 'chardev-await':
       return [`# wait until ${action.ids.join(', ')} are connected (at most ${limit(action.timeoutMs)})`]
     case 'object':

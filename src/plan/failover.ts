@@ -19,6 +19,8 @@ export interface FailoverInput {
   readonly loserReachable: boolean
   /** both copies live: a checkpoint first, so that nothing is lost and the answers are alike */
   readonly planned: boolean
+  /** this side holds the generation already, from a run that was cut off: the loser stays fenced whatever happens */
+  readonly granted?: true
   /** finishing a promotion after which the overlays are still being merged */
   readonly committing?: true
 }
@@ -41,7 +43,7 @@ export function planFailover(input: FailoverInput): Plan {
     pointOfNoReturn: `${to}/alone`,
     steps: [
       ...(input.planned ? [checkpointFirst(input)] : []),
-      ...(input.loserReachable ? [fence(layout, from)] : []),
+      ...(input.loserReachable ? [fence(layout, from, input.granted === true)] : []),
       ...(input.role === 'secondary'
         ? promote(layout, to, generation)
         : primaryAlone({layout, primary: to, generation})),
@@ -56,10 +58,9 @@ function checkpointFirst(input: FailoverInput): Step {
   return step(input.from, 'level', 'bring the secondary level', [{kind: 'checkpoint', intervalMs, timeoutMs: 30_000}])
 }
 
-function fence(layout: PairLayout, loser: string): Step {
-  return step(loser, 'fence', 'let the loser say nothing more', network.taps(layout, 'down'), {
-    undo: network.taps(layout, 'up'),
-  })
+function fence(layout: PairLayout, loser: string, isFinal: boolean): Step {
+  const options = isFinal ? {} : {undo: network.taps(layout, 'up')}
+  return step(loser, 'fence', 'let the loser say nothing more', network.taps(layout, 'down'), options)
 }
 
 /** The secondary becomes the only copy. The truth is active over hidden over disk until QEMU's own commit ended: marked first. */

@@ -1,6 +1,7 @@
 import {unreachable} from '../../errors.js'
 import type {Action} from '../../plan/action.js'
 import type {ActionContext, ActionOutcome} from '../action-context.js'
+import {settleGuest} from './tcg.js'
 import * as block from './block.js'
 import * as colo from './colo.js'
 import * as domain from './domain.js'
@@ -58,6 +59,8 @@ export function performAction(action: Action, context: ActionContext): Promise<A
       return records.followCommit(action, context)
     case 'chardev':
       return network.chardev(action, context)
+    case 'tcg-settle':
+      return settleGuest(action, context)
     case 'chardev-await':
       return network.awaitChardevs(action, context)
     case 'object':

@@ -9,6 +9,7 @@ import * as storage from './storage.js'
 
 /** Limits of the long waits, in milliseconds. Disks and memory are copied at whatever rate the link has. */
 export const attachLimits = {
+  settle: 30_000,
   links: 20_000,
   mirrors: 12 * 3600_000,
   migrate: 3600_000,
@@ -105,6 +106,7 @@ export function attach(input: AttachInput): Step[] {
       'migrate',
       'copy the memory and enter lock-step',
       [
+        ...(identity.accel === 'tcg' ? [{kind: 'tcg-settle', timeoutMs: attachLimits.settle} as const] : []),
         {kind: 'chardev-await', ids: network.linksToPeer(layout), timeoutMs: attachLimits.links},
         {kind: 'colo-capabilities', side: 'primary'},
         {
