@@ -232,6 +232,7 @@ function planFor(context: OperationContext, target: Target): Plan {
     generation: begun ? record.generation : nextGeneration(record.generation, context.newId()),
     loserReachable: loserSeen !== undefined,
     planned: target.planned,
+    ...(begun ? {granted: true} : {}),
     ...(begun && record.marks.incomplete?.why === 'commit' ? {committing: true} : {}),
   }
   return planFailover(input)

@@ -110,6 +110,12 @@ test('a loser that can be reached is fenced before the grant and ended after the
   assert.is(ended.host, 'alpha')
 })
 
+test('the fence of a loser is not taken back when the other side was granted by an earlier run (S1)', () => {
+  const undoOf = (plan: Plan) => plan.steps.find(({id}) => id === 'alpha/fence')?.undo ?? []
+  assert.is(undoOf(failover()).length, 2)
+  assert.is(undoOf(failover({granted: true})).length, 0)
+})
+
 test('a promoted secondary is marked as committing in the same write as its grant', () => {
   const grant = failover().steps.find(({id}) => id === 'beta/alone')?.actions[0]
   assert.ok(grant?.kind === 'record-change')
