@@ -1,4 +1,4 @@
-import {NotFoundError, UnreachableError, ColoError} from '../errors.js'
+import {ConflictError, NotFoundError, UnreachableError, ColoError} from '../errors.js'
 import type {AgentClient} from '../host/agent-client.js'
 import type {HostEntry} from '../pair/inventory.js'
 import type {MemberObservation} from '../pair/observation.js'
@@ -54,6 +54,7 @@ export async function openSide(context: OperationContext, host: string, pair: st
  * waited for, so that a dead third host delays nothing.
  *
  * @throws {NotFoundError} when the hosts answer and none knows the pair
+ * @throws {ConflictError} when the two have records of different pairs of that name
  * @throws {UnreachableError} when no host answers
  */
 export async function findPair(
@@ -75,6 +76,7 @@ export async function findPair(
   for (const [host, side] of opened) {
     if (host !== first.host && host !== peer.host) void side.then(closeSide)
   }
+  refuseNamesakes(pair, first, peer)
   return {
     pair,
     sides: [first, peer],
@@ -85,6 +87,19 @@ export async function findPair(
       void opened.get(peerName)?.then(closeSide)
     },
   }
+}
+
+/** A host that was away while its pair was destroyed and made anew elsewhere still has the old record: not a copy of this pair. */
+function refuseNamesakes(pair: string, first: AnsweredSide, peer: Side): void {
+  const theirs = 'member' in peer ? peer.member.record : undefined
+  const ours = first.member.record
+  if (theirs === undefined || ours === undefined || theirs.uuid === ours.uuid) return
+  closeSide(first)
+  closeSide(peer)
+  const places = [first, peer].map(({host}) => host).join(' and ')
+  throw new ConflictError(`${places} have records of two different pairs named ${pair}`, {
+    hint: `end the one that is not wanted with an inventory that names only its host: colo pair destroy ${pair} --hosts FILE --yes --force peer-unknown`,
+  })
 }
 
 type AnsweredSide = Extract<Side, {client: AgentClient}>

@@ -116,4 +116,11 @@ test('without a checkpoint beat the other copy is not waited for', async () => {
   assert.doesNotMatch(ran.stdout, /alpha\/level/)
 })
 
+test('records of two pairs of one name are not taken for two copies of one', async () => {
+  const other = memberOf('secondary', {record: recordOf('secondary', {uuid: '6d1f7a52-0000-4000-8000-000000000002'})})
+  const {exit, stderr, steps} = await failover({alpha: {member: memberOf('primary')}, beta: {member: other}})
+  assert.deepEqual([exit, steps], [4, []])
+  assert.match(stderr, /two different pairs named web1/)
+})
+
 test.run()
