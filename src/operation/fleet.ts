@@ -15,8 +15,9 @@ export interface FleetOptions {
   readonly emit: (message: FleetMessage) => void
 }
 
-/** Everything is observed anew so often, whatever the streams say: some faults cause no event. */
+/** Everything is observed anew so often, whatever the streams say: some faults cause no event. Many pairs are a lot to ask for. */
 const observeAllMs = 5000
+const perPairMs = 60
 const retryMs = 2000
 const callLimitMs = 5000
 /** An agent answers a follower only at its end; the limit is what a timer can hold. */
@@ -33,6 +34,10 @@ const moving: ReadonlySet<PairState> = new Set([
   'failing-over',
   'suspect',
 ])
+
+function nextAllMs(pairs: number): number {
+  return Math.max(observeAllMs, pairs * perPairMs)
+}
 
 interface HostState {
   readonly entry: HostEntry
@@ -124,7 +129,7 @@ export class Fleet {
     host.problem = undefined
     host.settled = true
     host.changes.clear()
-    host.nextAllMs = this.#context.clock.monotonic() + observeAllMs
+    host.nextAllMs = this.#context.clock.monotonic() + nextAllMs(members.length)
     this.#replaceAll(host, members)
     // pairs that waited for this host
     for (const [pair, {record}] of this.#membersOfAll()) if (record?.peer === host.entry.name) this.#dirty.add(pair)
@@ -189,7 +194,7 @@ export class Fleet {
     try {
       const nowMs = this.#context.clock.monotonic()
       if (nowMs >= host.nextAllMs || wanted.length > singlesAtOnce) {
-        host.nextAllMs = nowMs + observeAllMs
+        host.nextAllMs = nowMs + nextAllMs(host.members.size)
         const {members} = await client.call('pairs.observe', {}, options)
         this.#replaceAll(host, members)
       } else {

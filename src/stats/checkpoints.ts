@@ -195,10 +195,16 @@ function withMinute(minutes: readonly Minute[], {atMs, durationMs, cause}: Check
   return [...(same ? minutes.slice(0, -1) : minutes.slice(1 - keptMinutes)), changed]
 }
 
-/** Exact figures of the last checkpoints. */
+/** Exact figures of the last checkpoints; asked for more often than there are new ones. */
 export function recentSummary({recent}: Series): Summary | undefined {
-  return summaryOfList(recent.map(({durationMs}) => durationMs))
+  const before = summaries.get(recent)
+  if (before !== undefined || recent.length === 0) return before
+  const summary = summaryOfList(recent.map(({durationMs}) => durationMs))
+  if (summary !== undefined) summaries.set(recent, summary)
+  return summary
 }
+
+const summaries = new WeakMap<readonly Checkpoint[], Summary>()
 
 /**
  * Checkpoints per second over the last `windowMs`, all and by cause. A window longer than what is kept is cut to it, and one that

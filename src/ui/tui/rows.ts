@@ -59,13 +59,26 @@ const danger: readonly (PairState | 'unknown')[] = [
 export function rowsOf(model: Model): readonly Row[] {
   const data = shownData(model)
   const fits = matcherOf(model.typing ?? model.filter)
-  const rows = [...data.pairs.values()]
-    .filter(({name}) => model.only.length === 0 || model.only.includes(name))
-    .map((pair) => rowOf(pair, data))
-    .filter((row) => (!model.problemsOnly || row.problem) && fits(row.cells satisfies Cells))
+  const rows = allRows(data).filter(
+    (row) =>
+      (model.only.length === 0 || model.only.includes(row.name)) &&
+      (!model.problemsOnly || row.problem) &&
+      fits(row.cells satisfies Cells),
+  )
   const {key, reverse} = model.sort
   const sign = reverse ? -1 : 1
   return rows.sort((a, b) => sign * compare(a.order[key], b.order[key]) || compare(a.name, b.name))
+}
+
+/** Several questions are asked of the same data for every key and screen. */
+const known = new WeakMap<Data, readonly Row[]>()
+
+function allRows(data: Data): readonly Row[] {
+  const before = known.get(data)
+  if (before !== undefined) return before
+  const rows = [...data.pairs.values()].map((pair) => rowOf(pair, data))
+  known.set(data, rows)
+  return rows
 }
 
 export function rowOf(pair: PairView, data: Data): Row {
