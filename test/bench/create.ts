@@ -6,7 +6,7 @@ import {pairwise, timed, type Report} from './harness.js'
 
 const rounds = 6
 /** no new round begins after it */
-const budgetMs = 70_000
+const budgetMs = 50_000
 
 interface Times {
   readonly colo: readonly number[]

@@ -29,7 +29,7 @@ const address = '10.77.0.10'
 const quietMs = 3000
 const rounds = 5
 /** no new round begins after it */
-const budgetMs = 110_000
+const budgetMs = 80_000
 
 let made: Promise<Cycles> | undefined
 

@@ -38,7 +38,7 @@ const taken = await alternate(
     status: () => program(...status),
     version: () => program('colo', '--version'),
   },
-  {rounds: Number(rounds), budgetMs: 40_000},
+  {rounds: Number(rounds), budgetMs: 30_000},
 )
 const cpuRatio = (cpuMs[status.join(' ')] ?? 0) / (cpuMs[node.join(' ')] ?? 0)
 process.stdout.write(JSON.stringify({...taken, cpuRatio: [cpuRatio]}))
