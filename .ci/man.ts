@@ -68,7 +68,10 @@ function part(kind: string, argument: string, {surface, version, spec}: ManFacts
 /** A captured screen; see .ci/screens.ts. A line that begins with a dot would be a request. */
 function screenLines(name: string): string[] {
   const text = readFileSync(new URL(`../docs/screens/${name}.txt`, import.meta.url), 'utf8')
-  return text.trimEnd().split('\n').map((line) => (/^[.']/.test(line) ? `\\&${escaped(line)}` : escaped(line)))
+  return text
+    .trimEnd()
+    .split('\n')
+    .map((line) => (/^[.']/.test(line) ? `\\&${escaped(line)}` : escaped(line)))
 }
 
 function commandPart(surface: CommandSurface): string[] {

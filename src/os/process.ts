@@ -64,5 +64,10 @@ function failureOf(outcome: Outcome, timeoutMs: number): ToolFailure {
 }
 
 function firstLineOf(text: string): string {
-  return text.split('\n').find((line) => line.trim() !== '')?.trim() ?? ''
+  return (
+    text
+      .split('\n')
+      .find((line) => line.trim() !== '')
+      ?.trim() ?? ''
+  )
 }

@@ -90,7 +90,9 @@ function guardExit(): void {
 
 process.on('exit', () => {
   for (const line of ledger.skipped) console.error(`skipped  ${line}`)
-  console.error(`ledger: ${ledger.passed} passed, ${ledger.registered - ledger.passed} failed, ${ledger.skipped.length} skipped`)
+  console.error(
+    `ledger: ${ledger.passed} passed, ${ledger.registered - ledger.passed} failed, ${ledger.skipped.length} skipped`,
+  )
   if (ledger.passed === ledger.registered && ledger.registered > 0) return
   process.exitCode ||= 1
 })

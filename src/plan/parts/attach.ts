@@ -148,6 +148,26 @@ export function recordProtected(input: AttachInput): Step[] {
       {kind: 'protection-begin'},
     ]),
     step(
+      primary,
+      'protected',
+      'note that the pair is protected',
+      [
+        {
+          kind: 'record-change',
+          change: {
+            role: 'primary',
+            peer: secondary,
+            generation,
+            alone: false,
+            wasProtected: true,
+            clean: false,
+            marks: {},
+          },
+        },
+      ],
+      {undo: [{kind: 'record-change', change: {alone: true, wasProtected: false}}]},
+    ),
+    step(
       secondary,
       'promotable',
       'note that this copy may take over',
@@ -176,20 +196,6 @@ export function recordProtected(input: AttachInput): Step[] {
         ],
       },
     ),
-    step(primary, 'protected', 'note that the pair is protected', [
-      {
-        kind: 'record-change',
-        change: {
-          role: 'primary',
-          peer: secondary,
-          generation,
-          alone: false,
-          wasProtected: true,
-          clean: false,
-          marks: {},
-        },
-      },
-    ]),
   ]
 }
 

@@ -21,7 +21,15 @@ test('bash: commands, flags, values and pairs, as bash itself sees it', async (t
   assert.deepEqual(await complete('colo', 'pair', 'failover', '--t'), ['--timeout', '--to'])
   assert.deepEqual(await complete('colo', 'pair', 'status', ''), ['web1', 'web2'])
   assert.deepEqual(await complete('colo', 'completion', ''), ['bash', 'fish', 'zsh'])
-  assert.deepEqual(await complete('colo', 'nonsense', ''), ['agent', 'completion', 'disk', 'host', 'lab', 'pair', 'top'])
+  assert.deepEqual(await complete('colo', 'nonsense', ''), [
+    'agent',
+    'completion',
+    'disk',
+    'host',
+    'lab',
+    'pair',
+    'top',
+  ])
 })
 
 test('every shell knows every command and every flag', async () => {
