@@ -1,5 +1,6 @@
 import * as assert from 'uvu/assert'
 import {execIn} from '../../src/lab/index.js'
+import type {PairEventsDocument} from '../../src/cli/events.js'
 import type {PairStatsDocument} from '../../src/cli/stats.js'
 import {parseTraceLine} from '../../src/stats/trace-line.js'
 import {colo, coloOk, createPair, guestAnswers, http, removePair} from '../support/lab.js'
@@ -81,8 +82,10 @@ test(
     const last = pauses.at(-1)
     assert.ok(first !== undefined && last !== undefined && pauses.length >= 5, stdout)
 
-    const {stdout: recorded} = await execIn('alpha', ['cat', '/var/lib/colo/pairs/top1/events.jsonl'])
-    const seen = recordedPauses(recorded).filter(({atMs}) => atMs >= first.atMs - 3 && atMs <= last.atMs + 3)
+    const {events} = (await coloOk('pair', 'events', 'top1')) as unknown as PairEventsDocument
+    const seen = recordedPauses(events.filter(({host}) => host === 'alpha')).filter(
+      ({atMs}) => atMs >= first.atMs - 3 && atMs <= last.atMs + 3,
+    )
     assert.is(seen.length, pauses.length, 'as many checkpoints as in the trace')
     const differences = pauses.map(({ms}, n) => Math.abs(ms - (seen[n]?.ms ?? 1e9))).sort((a, b) => a - b)
     assert.ok((differences[Math.floor(differences.length / 2)] ?? 9) < 1, `differences ${differences.join(' ')}`)
@@ -127,11 +130,10 @@ function pausesOf(log: string): Pause[] {
   return pauses
 }
 
-function recordedPauses(text: string): Pause[] {
+function recordedPauses(events: PairEventsDocument['events']): Pause[] {
   const pauses: Pause[] = []
   let since: number | undefined
-  for (const line of text.trim().split('\n')) {
-    const {type, atMs} = JSON.parse(line) as {type: string; atMs: number}
+  for (const {type, atMs} of events) {
     if (type === 'STOP') since ??= atMs
     if (type === 'RESUME' && since !== undefined) {
       pauses.push({atMs: since, ms: atMs - since})
