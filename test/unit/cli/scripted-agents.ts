@@ -6,11 +6,13 @@ import type {AgentClient, CallOptions} from '../../../src/host/agent-client.js'
 import type {Inventory} from '../../../src/pair/inventory.js'
 import type {MemberObservation} from '../../../src/pair/observation.js'
 import type {HostName} from '../../../src/pair/spec.js'
+import type {MemberStats} from '../../../src/stats/member-stats.js'
 
 /** What one host answers in a test; a host without observation does not answer at all. */
 export interface ScriptedHost {
   readonly member?: MemberObservation
   readonly events?: readonly RecordedEvent[]
+  readonly stats?: MemberStats
   /** steps.run of this host fails with this */
   readonly failure?: Error
 }
@@ -68,6 +70,8 @@ function answers(host: ScriptedHost, method: keyof Methods, params: unknown, opt
   switch (method) {
     case 'pairs.observe':
       return {members: host.member === undefined ? [] : [host.member]}
+    case 'stats.read':
+      return readStats(host, params as Methods['stats.read']['params'], options)
     case 'events.read':
       return {events: host.events ?? []}
     case 'steps.run': {
@@ -89,6 +93,16 @@ function answers(host: ScriptedHost, method: keyof Methods, params: unknown, opt
     default:
       return {}
   }
+}
+
+/** A follower gets everything once, and waits until its command ends. */
+function readStats({stats}: ScriptedHost, {follow}: Methods['stats.read']['params'], options: CallOptions): unknown {
+  if (follow !== true) return {members: stats === undefined ? [] : [stats]}
+  const updates = stats === undefined ? [] : [{pair: stats.pair, atMs: stats.atMs, change: stats.change, whole: stats}]
+  options.onEvent?.({seq: 0, atMs: Date.now(), pair: '', type: 'STATISTICS', data: {updates}})
+  return new Promise((_, reject) => {
+    options.signal?.addEventListener('abort', () => reject(options.signal?.reason as Error), {once: true})
+  })
 }
 
 function entryOf(name: string): Inventory['hosts'][number] {
