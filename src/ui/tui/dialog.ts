@@ -1,22 +1,5 @@
 import type {PairStatus} from '../../pair/status.js'
-import type {ActionKind, Effect, Key, Model, Step} from './model.js'
-
-/** A question before something is done. The focus is on Cancel; what ends a copy needs the pair's name typed. */
-export interface Dialog {
-  readonly title: string
-  /** what will happen */
-  readonly text: readonly string[]
-  readonly confirm: string
-  /** the name to type; undefined: a button is enough */
-  readonly expected: string | undefined
-  readonly typed: string
-  readonly focus: 'cancel' | 'confirm'
-  /** why the last try did nothing */
-  readonly problem: string | undefined
-  readonly purpose:
-    | {readonly kind: 'start'; readonly action: ActionKind; readonly pair: string}
-    | {readonly kind: 'answer'; readonly id: number}
-}
+import type {ActionKind, Dialog, Effect, Key, Model, Step} from './model.js'
 
 export const actionKeys = {f: 'failover', c: 'checkpoint', r: 'resync'} as const
 

@@ -1,6 +1,7 @@
 import {actionKeys, dialogFor, dialogKey, refusal} from './dialog.js'
 import type {ActionKind, Effect, Key, Model, Place, Step} from './model.js'
-import {rowsOf, type SortKey} from './rows.js'
+import type {SortKey} from './columns.js'
+import {rowsOf} from './rows.js'
 
 /** Shift-letter: sort by; once more: the other way round. */
 export const sortLetters: Readonly<Record<string, SortKey>> = {

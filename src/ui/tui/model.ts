@@ -4,8 +4,7 @@ import type {MemberObservation} from '../../pair/observation.js'
 import type {PairStatus} from '../../pair/status.js'
 import type {MemberStats} from '../../stats/member-stats.js'
 import type {TransferSample} from '../../stats/transfer.js'
-import type {Dialog} from './dialog.js'
-import type {SortKey} from './rows.js'
+import type {SortKey} from './columns.js'
 
 /** Everything `colo top` knows and shows. Values only: `update` makes a new one, views draw it. */
 export interface Model {
@@ -90,6 +89,23 @@ export interface ActionView {
 
 export const actionKinds = ['failover', 'checkpoint', 'resync'] as const
 export type ActionKind = (typeof actionKinds)[number]
+
+/** A question before something is done. The focus is on Cancel; what ends a copy needs the pair's name typed. */
+export interface Dialog {
+  readonly title: string
+  /** what will happen */
+  readonly text: readonly string[]
+  readonly confirm: string
+  /** the name to type; undefined: a button is enough */
+  readonly expected: string | undefined
+  readonly typed: string
+  readonly focus: 'cancel' | 'confirm'
+  /** why the last try did nothing */
+  readonly problem: string | undefined
+  readonly purpose:
+    | {readonly kind: 'start'; readonly action: ActionKind; readonly pair: string}
+    | {readonly kind: 'answer'; readonly id: number}
+}
 
 export interface Key {
   /** `up`, `enter`, `escape`, `tab`, `f1`, `C-c`, or the character itself */

@@ -4,30 +4,10 @@ import {rateOf, recentSummary} from '../../stats/checkpoints.js'
 import {sidesOf} from '../../stats/pair-stats.js'
 import {transferOf} from '../../stats/transfer.js'
 import {formatDuration} from '../time.js'
+import type {ColumnKey, SortKey} from './columns.js'
 import {matcherOf, type Cells} from './filter.js'
 import {shownData, type Data, type Model, type PairView} from './model.js'
 import {short, type Style} from './text.js'
-
-/** Columns of the list; also the words of `column:value`. */
-export const columnKeys = [
-  'pair',
-  'state',
-  'primary',
-  'secondary',
-  'rate',
-  'p50',
-  'p99',
-  'div',
-  'resync',
-  'links',
-  'gen',
-  'agents',
-  'reason',
-] as const
-export type ColumnKey = (typeof columnKeys)[number]
-
-export const sortKeys = ['pair', 'state', 'primary', 'secondary', 'rate', 'p99', 'div', 'resync', 'agents'] as const
-export type SortKey = (typeof sortKeys)[number]
 
 export interface Row {
   readonly name: string

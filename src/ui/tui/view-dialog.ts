@@ -1,4 +1,4 @@
-import type {Dialog} from './dialog.js'
+import type {Dialog} from './model.js'
 import {cutLine, fitted, lengthOf, span, type Line, type Span} from './text.js'
 
 /** Draws the dialog over the middle of the screen. ASCII frame: it looks the same everywhere. */

@@ -1,4 +1,5 @@
-import {rowsOf, type ColumnKey, type Row} from './rows.js'
+import type {ColumnKey} from './columns.js'
+import {rowsOf, type Row} from './rows.js'
 import {selectedName} from './keys.js'
 import type {Model} from './model.js'
 import {fitted, span, type Line} from './text.js'

@@ -138,7 +138,7 @@ test('traces: what QEMU cannot write is an error with its words', async (t) => {
   })
   const tracer = new Tracer({files: nodeFiles, runDir: directoryOf(t), problem: () => undefined})
   try {
-    await tracer.set('checkpoints', session as unknown as QmpSession)
+    await tracer.set('checkpoints', session)
     assert.unreachable()
   } catch (error) {
     assert.match((error as Error).message, 'Permission denied')

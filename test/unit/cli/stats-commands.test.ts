@@ -34,7 +34,7 @@ test('pair stats: text, one document, one line; all of them of both sides', asyn
 
 test('pair stats takes no lock and leaves no connection open', async () => {
   const hosts = agents()
-  await runCommand(hosts.wire(PairStats as unknown as Command.Class), ['web1'])
+  await runCommand(hosts.wire(PairStats), ['web1'])
   assert.deepEqual(hosts.calls.sort(), ['alpha stats.read', 'beta stats.read'])
   assert.equal(hosts.open(), 0)
 })
