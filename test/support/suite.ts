@@ -1,5 +1,8 @@
 import {suite as uvuSuite} from 'uvu'
 
+// uvu asks every child for colours; a child that is told both prints a warning first
+if (process.env['NO_COLOR'] !== undefined) delete process.env['FORCE_COLOR']
+
 const TEST_MS = Number(process.env['TEST_TIMEOUT'] ?? 10_000)
 const LINGER_MS = 2000
 const ledger = {registered: 0, settled: 0, passed: 0, skipped: [] as string[]}

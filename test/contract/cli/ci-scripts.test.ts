@@ -5,7 +5,7 @@ import {suite} from '../../support/suite.js'
 
 const test = suite('ci scripts')
 const root = fileURLToPath(new URL('../../..', import.meta.url))
-const env = {COLO_TEST_SHARES: 'none', COLO_KEEP_LAB: '1'}
+const env = {COLO_TEST_SHARES: 'none', COLO_KEEP_LAB: '1', COLO_SHARES_FILE: ''}
 
 test('the last line of .ci/test and .ci/run counts what ran, alone on its line', async () => {
   for (const script of ['.ci/test', '.ci/run']) {

@@ -31,7 +31,7 @@ test('an unknown command: exit 2 and a suggestion, in words and as a document; n
   assert.deepEqual(words, {
     status: 2,
     stdout: '',
-    stderr: 'colo: "pair staus web1" is not a command\n  hint: did you mean pair status?\n',
+    stderr: 'colo: "pair resnyc web1" is not a command\n  hint: did you mean pair resync?\n',
   })
   assert.equal(document.status, 2)
   assert.equal(document.stderr, '')
