@@ -27,7 +27,7 @@ function colo(...args: string[]): Promise<Ended> {
 }
 
 test('an unknown command: exit 2 and a suggestion, in words and as a document; nothing else is run', async () => {
-  const [words, document] = await Promise.all([colo('pair', 'staus', 'web1'), colo('pari', '--json')])
+  const [words, document] = await Promise.all([colo('pair', 'resnyc', 'web1'), colo('pari', '--json')])
   assert.deepEqual(words, {
     status: 2,
     stdout: '',
