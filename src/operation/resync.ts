@@ -122,6 +122,7 @@ async function planFor(context: OperationContext, found: FoundPair, primary: Kno
     identity,
     primary: primary.host,
     secondary,
+    primaryWasSecondary: primary.nics.some(({objects}) => objects.some(({type}) => type === 'filter-rewriter')),
     generation: detachFirst ? nextGeneration(primary.record.generation, context.newId()) : primary.record.generation,
     detachFirst,
     secondaryKnown: peer !== undefined && 'member' in peer && peer.member.record !== undefined,

@@ -26,7 +26,15 @@ export function planCreate(input: CreateInput): Plan {
   const {identity, xml} = input
   const layout = layoutOfPair(identity)
   const {primary, secondary} = identity.spec.hosts
-  const between: AttachInput = {identity, layout, primary, secondary, generation: input.generation, xml}
+  const between: AttachInput = {
+    primaryWasSecondary: false,
+    identity,
+    layout,
+    primary,
+    secondary,
+    generation: input.generation,
+    xml,
+  }
   const secondaryImages = storage.images(layout, secondary)
   return {
     id: input.planId,

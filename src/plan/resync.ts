@@ -19,6 +19,8 @@ export interface ResyncInput {
   readonly detachFirst: boolean
   /** the secondary's host has a record of this pair */
   readonly secondaryKnown: boolean
+  /** the primary's QEMU was started as a secondary and promoted later */
+  readonly primaryWasSecondary: boolean
   readonly xml: MemberXml
   readonly nowMs: number
 }
@@ -31,7 +33,15 @@ export interface ResyncInput {
 export function planResync(input: ResyncInput): Plan {
   const {identity, primary, secondary, generation} = input
   const layout = layoutOfPair(identity)
-  const between: AttachInput = {identity, layout, primary, secondary, generation, xml: input.xml}
+  const between: AttachInput = {
+    primaryWasSecondary: input.primaryWasSecondary,
+    identity,
+    layout,
+    primary,
+    secondary,
+    generation,
+    xml: input.xml,
+  }
   return {
     id: input.planId,
     kind: 'resync',

@@ -23,6 +23,8 @@ export interface AttachInput {
   readonly layout: PairLayout
   readonly primary: string
   readonly secondary: string
+  /** the primary's QEMU was started as a secondary and promoted later */
+  readonly primaryWasSecondary: boolean
   /** the generation both are in once protected */
   readonly generation: Generation
   readonly xml: MemberXml
@@ -98,9 +100,15 @@ export function attach(input: AttachInput): Step[] {
     step(primary, 'switch-disks', 'replicate every write', [{kind: 'mirrors-finish', disks: mirrors}], {
       undo: [...yank(layout), ...storage.noSecondChildren(layout)],
     }),
-    step(primary, 'filters', 'prepare the comparer', network.primaryObjects(identity, layout), {
-      undo: network.noPrimaryObjects(layout),
-    }),
+    step(
+      primary,
+      'filters',
+      'prepare the comparer',
+      network.primaryObjects(identity, layout, {rewriter: input.primaryWasSecondary}),
+      {
+        undo: network.noPrimaryObjects(layout),
+      },
+    ),
     step(
       primary,
       'migrate',

@@ -44,8 +44,16 @@ export function noChardevs(layout: PairLayout): Action[] {
   )
 }
 
-/** Primary: filters and comparer; what would hold the guest's traffic is made with `status: off`. */
-export function primaryObjects(identity: PairIdentity, layout: PairLayout): Action[] {
+/**
+ * Primary: filters and comparer; what would hold the guest's traffic is made with `status: off`.
+ *
+ * `rewriter`: this side was a secondary once and has its rewriter still; the filters go before it.
+ */
+export function primaryObjects(
+  identity: PairIdentity,
+  layout: PairLayout,
+  options: {readonly rewriter: boolean},
+): Action[] {
   const perNic = layout.nics.flatMap((nic): Action[] => {
     const {objects, chardevs, netdev} = nic
     const vnet = {vnet_hdr_support: nic.vnetHdr}
@@ -55,7 +63,7 @@ export function primaryObjects(identity: PairIdentity, layout: PairLayout): Acti
       id,
       type,
       properties: {netdev, ...properties, ...vnet},
-      before: objects.rewriter,
+      ...(options.rewriter ? {before: objects.rewriter} : {}),
     })
     return [
       filter(objects.mirror, 'filter-mirror', {queue: 'tx', outdev: chardevs.mirrorLink, status: 'off'}),

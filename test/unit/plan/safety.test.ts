@@ -37,6 +37,7 @@ const resync = (change: Partial<ResyncInput> = {}) =>
     secondary: 'beta',
     generation,
     detachFirst: false,
+    primaryWasSecondary: true,
     secondaryKnown: true,
     xml,
     nowMs: 0,
