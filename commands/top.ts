@@ -5,6 +5,7 @@ import {prose} from '../src/cli/prose.js'
 import type {TopSettings} from '../src/cli/top.js'
 import type {TopDocument} from '../src/cli/top-plain.js'
 import {UsageError} from '../src/errors.js'
+import {exitCodes} from '../src/exit-codes.js'
 
 export default class Top extends BaseCommand {
   static override summary = 'watch all pairs live, and act on them'
@@ -80,6 +81,7 @@ Without a terminal, with --plain or --json it prints the same once and ends. It 
       settings,
       open: (callbacks) => openTerminal({input: process.stdin, output: process.stdout, env: process.env, ...callbacks}),
     })
+    if (context.signal.aborted) this.endWith(exitCodes.interrupted)
     return undefined
   }
 }

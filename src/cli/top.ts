@@ -1,4 +1,5 @@
 import {setMaxListeners} from 'node:events'
+import {setFlagsFromString} from 'node:v8'
 import type {OperationContext, ProgressSink, Question} from '../operation/context.js'
 import {Fleet} from '../operation/fleet.js'
 import {initialModel, type ActionKind, type Effect, type Message, type Model, type Place} from '../ui/tui/model.js'
@@ -27,6 +28,8 @@ const undoMs = 10_000
 
 /** Runs `colo top` until it is quit or interrupted; the terminal is given back in every case. */
 export async function runTop(parts: TopParts): Promise<void> {
+  // what comes in is garbage at once: a young generation that stays small costs 17 MiB less with 200 pairs, and no time (test/bench/top)
+  setFlagsFromString('--semi-space-growth-factor=1')
   const app = new TopApp(parts)
   await app.run()
 }
