@@ -41,7 +41,7 @@ export function planCreate(input: CreateInput): Plan {
     kind: 'create',
     pair: identity.spec.name,
     title: `create ${identity.spec.name}: ${primary} protected by ${secondary}`,
-    finish: `colo pair create ${identity.spec.name}`,
+    finish: `colo pair create ${identity.spec.name} -f FILE`,
     pointOfNoReturn: promotableStep(secondary),
     steps: [
       step(primary, 'record', 'note the pair', [{kind: 'record-create', record: firstRecord(input, 'primary')}], {
