@@ -4,6 +4,7 @@ import {emptySeries, feed, type Series, type SeriesInput} from '../stats/checkpo
 import {inputOf} from '../stats/recorded.js'
 import type {Tracing} from '../stats/member-stats.js'
 import type {EventRecorder} from './event-recorder.js'
+import type {RecordedEvent} from './protocol.js'
 import {Serial} from './serial.js'
 
 const format = 1
@@ -60,8 +61,8 @@ export class Statistics {
     this.#series = saved?.series ?? emptySeries
     this.#tracing = saved?.tracing ?? 'off'
     this.#savedAtMs = this.#options.clock.monotonic()
-    if (saved === undefined) return
-    for (const event of await events.read(saved.seq)) {
+    const missed = await events.read(saved?.seq ?? 0)
+    for (const event of saved === undefined ? sinceBegin(missed) : missed) {
       const input = inputOf(event)
       if (input !== undefined) this.feed(input)
     }
@@ -117,6 +118,12 @@ export class Statistics {
   get #file(): string {
     return `${this.#options.directory}/stats.json`
   }
+}
+
+/** Without saved figures only the session under way counts: before it this copy may have had another role. */
+function sinceBegin(events: readonly RecordedEvent[]): readonly RecordedEvent[] {
+  const begin = events.map((event) => inputOf(event)?.kind).lastIndexOf('begin')
+  return begin === -1 ? [] : events.slice(begin)
 }
 
 /** A file of another format, or a broken one, is as good as none. */

@@ -39,7 +39,8 @@ export async function readEvents(context: OperationContext, pair: string): Promi
           client.close()
         }
       } catch (error) {
-        if (error instanceof NotFoundError) return {host: entry.name, events: []}
+        // an agent's own error keeps its code, not its class
+        if (error instanceof ColoError && error.code === 'not-found') return {host: entry.name, events: []}
         if (error instanceof ColoError && !context.signal.aborted) return {host: entry.name, problem: error.message}
         throw error
       }

@@ -242,7 +242,8 @@ export class Fleet {
     for (const pair of pairs) this.#dirty.delete(pair)
     const observed = pairs.flatMap((pair) => {
       const {seen, members} = this.#seenOf(pair)
-      if (members.length === 0) return []
+      // with no host to ask, the last known state is worth more than `failed`
+      if (members.length === 0 || seen.every((side) => 'unreachable' in side)) return []
       const status = assess(pair, seen, this.#context.clock.now())
       this.#states.set(pair, status.state)
       return [{status, members}]

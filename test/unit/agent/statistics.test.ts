@@ -75,6 +75,20 @@ test('after a crash the events since the last saving are added again, and none t
   )
 })
 
+test('after a crash before the first saving the session under way is counted from its events', async (t) => {
+  const directory = directoryOf(t)
+  const first = await start(directory)
+  for (const beginMs of [0, 10_000]) {
+    await first.tell('MIGRATION', beginMs, {status: 'colo'})
+    await first.tell('STOP', beginMs + 100)
+    await first.tell('RESUME', beginMs + 145)
+  }
+  await first.events.flush(true)
+  const {statistics} = await start(directory)
+  assert.is(statistics.series.total, 1)
+  assert.is(statistics.series.beganAtMs, 10_000)
+})
+
 test('a broken file, or one of a newer format, begins anew and harms nothing', async (t) => {
   const directory = directoryOf(t)
   for (const text of ['{', '{"format":99,"seq":1,"series":{"total":5}}', '[]', '']) {
