@@ -103,16 +103,8 @@ export function feed(series: Series, input: SeriesInput, delayMs: number): Serie
       return {...ofSide(series, input.side), ...closed, colo: true, beganAtMs: input.atMs, session: 0}
     case 'end':
       return {...series, ...closed, colo: false}
-    case 'blind': {
-      const gaps = series.gaps + (input.colo ? 1 : 0)
-      return {
-        ...series,
-        ...closed,
-        colo: input.colo,
-        gaps,
-        session: input.colo ? Math.max(1, series.session) : series.session,
-      }
-    }
+    case 'blind':
+      return {...series, ...closed, colo: input.colo, gaps: series.gaps + (input.colo ? 1 : 0)}
     case 'request':
       return series.colo ? {...series, requested: true} : series
     case 'stop':
@@ -134,7 +126,12 @@ const closed = {open: undefined, lastStopMs: undefined, requested: false} as con
 function stopped(series: Series, atMs: number, delayMs: number): Series {
   if (!series.colo || series.open !== undefined) return series
   const intervalMs = series.lastStopMs === undefined ? undefined : Math.max(0, atMs - series.lastStopMs)
-  const cause = causeOf({first: series.session === 0, requested: series.requested, intervalMs, delayMs})
+  const cause = causeOf({
+    first: series.session === 0 && series.beganAtMs !== undefined,
+    requested: series.requested,
+    intervalMs,
+    delayMs,
+  })
   return {...series, open: {atMs, intervalMs, cause}, lastStopMs: atMs, requested: false}
 }
 
