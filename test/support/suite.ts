@@ -1,8 +1,5 @@
 import {suite as uvuSuite} from 'uvu'
 
-// uvu asks every child for colours; a child that is told both prints a warning first
-if (process.env['NO_COLOR'] !== undefined) delete process.env['FORCE_COLOR']
-
 const TEST_MS = Number(process.env['TEST_TIMEOUT'] ?? 10_000)
 const LINGER_MS = 2000
 const ledger = {registered: 0, settled: 0, passed: 0, skipped: [] as string[]}
@@ -22,6 +19,8 @@ export interface Suite {
 
 /** A uvu suite whose tests time out, clean up in reverse order and never pass by accident. */
 export function suite(name: string): Suite {
+  // uvu asks every child for colours; a child that is told both prints a warning first
+  if (process.env['NO_COLOR'] !== undefined) delete process.env['FORCE_COLOR']
   const inner = uvuSuite(name)
   const test = (title: string, body: (t: T) => unknown, ms = TEST_MS): void => {
     ledger.registered++
