@@ -21,8 +21,11 @@ export interface FailoverOptions {
   readonly timeoutMs: number
 }
 
-/** How long a silent loser is waited for before it counts as unreachable, in milliseconds. */
-const peerGraceMs = 2500
+/**
+ * How long a silent loser is waited for before it counts as unreachable, in milliseconds; less when the operator has said already that
+ * it is, because clients wait. An agent that lives answers in some ten.
+ */
+const peerGraceMs = {unsaid: 2500, said: 1000} as const
 
 /**
  * One side goes on as the only copy, as primary, in a new generation.
@@ -35,7 +38,9 @@ export async function failoverPair(
   pair: string,
   options: FailoverOptions,
 ): Promise<OperationResult> {
-  const found = await findPair(context, pair, {peerGraceMs})
+  const found = await findPair(context, pair, {
+    peerGraceMs: options.force.includes('peer-unknown') ? peerGraceMs.said : peerGraceMs.unsaid,
+  })
   try {
     const target = chooseTarget(context, found, options)
     if (!options.dryRun) await confirmTarget(context, found, target)
