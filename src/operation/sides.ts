@@ -62,9 +62,13 @@ export async function findPair(
   pair: string,
   options: {readonly peerGraceMs?: number} = {},
 ): Promise<FoundPair> {
+  const done = new AbortController()
+  const search = {...context, signal: AbortSignal.any([context.signal, done.signal])}
   const opened = new Map<string, Promise<Side>>(
-    context.inventory.hosts.map(({name}) => [name, openSide(context, name, pair)]),
+    context.inventory.hosts.map(({name}) => [name, openSide(search, name, pair)]),
   )
+  // once the pair is closed nobody waits for hosts that have not answered
+  for (const side of opened.values()) side.catch(() => undefined)
   const first = await firstWithRecord([...opened.values()])
   if (first === undefined) return await nobodyKnows(pair, await Promise.all(opened.values()))
   const peerName = first.member.record?.peer ?? ''
@@ -74,7 +78,7 @@ export async function findPair(
     options.peerGraceMs ?? defaultPeerGraceMs,
   )
   for (const [host, side] of opened) {
-    if (host !== first.host && host !== peer.host) void side.then(closeSide)
+    if (host !== first.host && host !== peer.host) void side.then(closeSide, () => undefined)
   }
   refuseNamesakes(pair, first, peer)
   return {
@@ -83,8 +87,9 @@ export async function findPair(
     close: () => {
       closeSide(first)
       closeSide(peer)
-      // a peer that answers after its grace is let go of, too
-      void opened.get(peerName)?.then(closeSide)
+      // a peer that answers after its grace is let go of, too; one that has not answered is no longer tried
+      void opened.get(peerName)?.then(closeSide, () => undefined)
+      done.abort()
     },
   }
 }
