@@ -53,6 +53,18 @@ function tracedPauses(name: string): {atMs: number; durationMs: number}[] {
   return pauses
 }
 
+/** The median difference is below `limitMs`. */
+function assertSamePauses(
+  counted: readonly {durationMs: number}[],
+  truth: readonly {durationMs: number}[],
+  limitMs = 1,
+): void {
+  const differences = truth
+    .map(({durationMs}, n) => Math.abs(durationMs - (counted[n]?.durationMs ?? -1e6)))
+    .sort((a, b) => a - b)
+  assert.ok((differences[Math.floor(differences.length / 2)] ?? 99) < limitMs, `differences ${differences.join(' ')}`)
+}
+
 for (const side of ['primary', 'secondary'] as const) {
   test(`QEMU 11.1.3, ${side}: as many checkpoints as in its own trace, and the same pauses`, () => {
     const traced = tracedPauses(`qemu-11.1.3-checkpoints-${side}.log`)
@@ -66,10 +78,7 @@ for (const side of ['primary', 'secondary'] as const) {
     const inWindow = series.recent.filter(inside)
     assert.ok(truth.length >= 8, `only ${truth.length} in both`)
     assert.is(inWindow.length, truth.length)
-    const differences = truth
-      .map(({durationMs}, n) => Math.abs(durationMs - (inWindow[n]?.durationMs ?? -1e6)))
-      .sort((a, b) => a - b)
-    assert.ok((differences[Math.floor(differences.length / 2)] ?? 99) < 1, `median difference ${differences.join(' ')}`)
+    assertSamePauses(inWindow, truth)
   })
 }
 
@@ -84,26 +93,43 @@ test('QEMU 11.1.3: phases on the primary, dirty pages on the secondary', () => {
   assert.ok(durations.flush.count >= 1)
 })
 
-test('QEMU 7.2.22: the older form of trace lines, and events of the same format', () => {
-  const {durations} = phasesOf('qemu-7.2.22-checkpoints-primary.log')
-  assert.is(durations.handshake.count, 1)
-  assert.ok(Math.abs(durations.handshake.sumMs - 0.216) < 1e-3)
-  assert.is(phasesOf('qemu-7.2.22-checkpoints-secondary.log').dirtyPages.last, 301)
-  const series = seriesOf(qmpEvents(linesOf('qemu-7.2.22-events-primary.jsonl')), 500)
-  assert.is(series.colo, true)
-  assert.is(series.total, 0)
-  assert.ok(series.open !== undefined, 'the capture ends inside the first checkpoint')
-})
+const captures = ['7.2.22', '10.0.13'].flatMap((version) =>
+  (['idle', 'boot'] as const).map((load) => ({version, load, name: `qemu-${version}-${load}`})),
+)
+for (const {version, load, name} of captures) {
+  for (const side of ['primary', 'secondary'] as const) {
+    test(`QEMU ${version}, ${load}, ${side}: exactly as many checkpoints as in its own trace, and the same pauses`, () => {
+      const traced = tracedPauses(`${name}-checkpoints-${side}.log`)
+      const {total, recent, open} = seriesOf(qmpEvents(linesOf(`${name}-events-${side}.jsonl`)), 300)
+      assert.is(traced.length, 20)
+      assert.is(total, traced.length)
+      assert.is(recent.length, traced.length)
+      assert.is(open, undefined)
+      // with two busy guests on two processors the trace line comes late after RESUME (README.md beside the captures)
+      assertSamePauses(recent, traced, load === 'boot' && side === 'secondary' ? 3 : 1)
+    })
+  }
 
-test('QEMU 10.0 (derived): a device phase before colo; early checkpoints are divergence', () => {
-  const events = (JSON.parse(fixture('qemu-10.0-events-derived.json')) as object[]).map((event) =>
-    JSON.stringify(event),
-  )
-  const series = seriesOf(qmpEvents(events), 2000)
-  assert.equal(series.counts, {initial: 1, periodic: 3, divergence: 2, manual: 0})
-  assert.is(series.colo, false)
-  assert.ok(series.recent.every(({durationMs}) => Math.abs(durationMs - 45) < 0.01))
-})
+  test(`QEMU ${version}, ${load}: one forced checkpoint is divergence; COLO ends when the secondary dies`, () => {
+    const events = qmpEvents(linesOf(`${name}-events-primary.jsonl`))
+    const {counts, colo, session} = seriesOf(events, 300)
+    assert.equal(counts, {initial: 1, periodic: 18, divergence: 1, manual: 0})
+    assert.is(session, 20)
+    assert.is(colo, false)
+    assert.equal(events.at(-1)?.data, {mode: 'primary', reason: 'error'})
+    const device = events.some(({type, data}) => type === 'MIGRATION' && data['status'] === 'device')
+    assert.is(device, version === '10.0.13')
+  })
+
+  test(`QEMU ${version}, ${load}: every checkpoint has its phases and dirty pages`, () => {
+    const {handshake, transfer, load: loading, pause} = phasesOf(`${name}-checkpoints-primary.log`).durations
+    assert.equal([handshake.count, transfer.count, loading.count, pause.count], [20, 20, 20, 20])
+    assert.ok(transfer.sumMs + loading.sumMs < pause.sumMs, 'both are inside the pause')
+    const {durations, dirtyPages} = phasesOf(`${name}-checkpoints-secondary.log`)
+    assert.equal([durations.flush.count, dirtyPages.count], [20, 20])
+    assert.is(dirtyPages.max > 10_000, load === 'boot')
+  })
+}
 
 test('what is no trace line is left alone', () => {
   for (const line of [
