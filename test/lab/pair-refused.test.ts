@@ -26,7 +26,12 @@ const cases: ReadonlyArray<{name: string; text: string; setUp?: string; exit: nu
     exit: 2,
     message: /:\d+:\d+: .*name/,
   },
-  {name: 'hosts identical', text: good.replace('secondary: beta', 'secondary: alpha'), exit: 2, message: /:\d+:\d+: .*secondary/},
+  {
+    name: 'hosts identical',
+    text: good.replace('secondary: beta', 'secondary: alpha'),
+    exit: 2,
+    message: /:\d+:\d+: .*secondary/,
+  },
   {
     name: 'host not in the inventory',
     text: good.replace('secondary: beta', 'secondary: delta'),
