@@ -4,6 +4,7 @@ import type {PairSpec} from '../pair/spec.js'
 import {fail, pass, type Check} from './check.js'
 import {chooseMachine} from './choose-machine.js'
 import type {HostFacts} from './facts.js'
+import * as host from './rules/host.js'
 import * as images from './rules/images.js'
 import * as network from './rules/network.js'
 import * as qemu from './rules/qemu.js'
@@ -28,7 +29,10 @@ export function checkHost(told: HostFacts, entry: HostEntry): Check[] {
     ...network.checkInventoryBridges(facts, entry),
     ...network.checkInventoryForward(facts, entry),
     ...network.checkTapFilter(facts),
+    ...host.checkHostMemory(facts, entry),
     ...resources.checkScratch(facts, entry),
+    ...host.checkHostImages(facts, entry),
+    ...host.checkHostPorts(facts, entry),
     ...services.checkProbes(facts),
   ]
 }

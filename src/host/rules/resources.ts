@@ -127,9 +127,9 @@ export function pathsToProbe(spec: PairSpec, entry: HostEntry): string[] {
   ].filter((path, index, all) => all.indexOf(path) === index)
 }
 
-/** Paths to ask for when there is no pair yet: a file that is in the scratch root, so that its directory is told. */
+/** Paths to ask for when there is no pair yet: files in the scratch root and the image directory, so that these are told. */
 export function hostPathsToProbe(entry: HostEntry): string[] {
-  return [`${entry.scratch}/.colo`]
+  return [`${entry.scratch}/.colo`, `${entry.images}/.colo`]
 }
 
 function scratchOf(disk: DiskSpec, entry: HostEntry): string {

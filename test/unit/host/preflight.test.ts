@@ -445,7 +445,31 @@ test('paths to probe: image, overlay, kernel files, scratch; each once', () => {
     '/boot/vmlinuz',
     '/boot/initrd',
     '/run/colo/scratch/.colo',
+    '/var/lib/colo/images/.colo',
   ])
+})
+
+test('what is left of a host for a further pair: memory, ports, the place of images', async () => {
+  const facts = factsOf('alpha', await probedQemu('11.1.3'))
+  const entry = entryOf('alpha', {ports: {from: 9100, to: 9103}})
+  const taken = {
+    ...facts,
+    listening: [9102],
+    allotted: [{pair: 'web1', ports: [9101]}],
+    committedMemoryBytes: 10 ** 15,
+    images: [],
+  }
+  const found = checkHost(taken, entry).filter(({id}) => ['memory', 'ports', 'images'].includes(id))
+  assert.equal(
+    found.map(({id, verdict}) => [id, verdict]),
+    [
+      ['memory', 'warn'],
+      ['images', 'warn'],
+      ['ports', 'warn'],
+    ],
+  )
+  assert.match(found.find(({id}) => id === 'ports')?.message ?? '', /^1 of 3 ports in 9100-9103 are free$/)
+  assert.ok(found.every(({remedy}) => remedy !== undefined))
 })
 
 test.run()
