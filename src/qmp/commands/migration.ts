@@ -30,7 +30,7 @@ export interface MigrationInfo {
   readonly errorDesc: string | undefined
   readonly totalTimeMs: number | undefined
   readonly setupTimeMs: number | undefined
-  /** absent in COLO ("TODO: display COLO specific information") */
+  /** absent in COLO: QEMU tells nothing of it there */
   readonly ram: MigrationRam | undefined
   readonly blockedReasons: readonly string[]
 }
