@@ -3,7 +3,7 @@ import {mkdtemp, rm, writeFile} from 'node:fs/promises'
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
 import {execIn} from '../../src/lab/index.js'
-import {colo, pairFile, removePair} from '../support/lab.js'
+import {colo, labReady, pairFile, removePair} from '../support/lab.js'
 import {suite} from '../support/suite.js'
 
 const test = suite('S6: refused before any host is touched')
@@ -87,6 +87,7 @@ for (const {name, text, setUp, exit, message} of cases) {
   test(
     name,
     async (t) => {
+      await labReady()
       t.defer(() => removePair('bad1'))
       t.defer(() =>
         execIn('alpha', [

@@ -115,12 +115,16 @@ export async function writePairFile(guest: GuestSpec): Promise<{path: string; re
   return {path, remove: () => rm(directory, {recursive: true, force: true})}
 }
 
-/** The lab is brought up, or put right, once per run. */
 let ready: Promise<unknown> | undefined
+
+/** The lab is brought up, or put right, once per run. */
+export function labReady(): Promise<unknown> {
+  return (ready ??= labUp())
+}
 
 /** Blank images on the primary, then `pair create`; removed again by {@link removePair}. */
 export async function createPair(guest: GuestSpec): Promise<Record<string, unknown>> {
-  await (ready ??= labUp())
+  await labReady()
   const file = await writePairFile(guest)
   try {
     await removePair(guest.name)
