@@ -191,8 +191,7 @@ export async function guestAnswers(address = '10.77.0.10', limitMs = 60_000): Pr
 async function serialLogs(): Promise<string> {
   const logs = await Promise.all(
     (['alpha', 'beta'] as const).map(async (host) => {
-      const tail =
-        'for f in /var/log/libvirt/qemu/*-serial.log; do echo "$f:"; tail -n 6 "$f"; done; ip -br link; uptime'
+      const tail = `for f in /var/log/libvirt/qemu/*-serial.log; do echo "$f:"; grep -m 8 -E 'BUG|Oops|int3|RIP|Comm:|Call Trace' "$f"; tail -n 3 "$f"; done; ip -br link; uptime`
       const {stdout} = await execIn(host, ['sh', '-c', tail]).catch(() => ({stdout: 'no answer'}))
       return `${host}: ${stdout}`
     }),
