@@ -75,7 +75,10 @@ export interface GuestSpec {
   readonly uncompared?: 'drop' | 'pass'
 }
 
-/** A pair file for the lab's tiny guest, as a person would write it. */
+/**
+ * A pair file for the lab's tiny guest, as a person would write it. `tsc=reliable`: a guest that finds its clock source unstable rewrites
+ * its own kernel code, which stale translated code of a TCG secondary does not survive (docs/decisions/0016).
+ */
 export function pairFile(guest: GuestSpec): string {
   const byte = guest.byte ?? 10
   const nics = [0, 1].slice(0, guest.nics)
@@ -93,7 +96,7 @@ vm:
   kernel:
     image: /var/lib/colo/guest/vmlinuz
     initrd: /var/lib/colo/guest/initrd.img
-    cmdline: console=ttyS0 quiet panic=1 ${addresses}
+    cmdline: console=ttyS0 quiet panic=1 tsc=reliable ${addresses}
 disks:
 ${disks.map((n) => `  - {name: disk${n}, image: /var/lib/colo/images/${guest.name}-${n}.qcow2, format: qcow2, size: 64MiB, bus: virtio}`).join('\n')}
 nics:

@@ -14,7 +14,7 @@ vm:
   kernel:
     image: /var/lib/colo/guest/vmlinuz
     initrd: /var/lib/colo/guest/initrd.img
-    cmdline: console=ttyS0 quiet panic=1 colo.ip0=${demoAddress}/24 colo.ip60=fd77::10/64
+    cmdline: console=ttyS0 quiet panic=1 tsc=reliable colo.ip0=${demoAddress}/24 colo.ip60=fd77::10/64
 disks:
   - {name: root, image: /var/lib/colo/images/${demoPair}.qcow2, format: qcow2, size: 64MiB, bus: virtio}
 nics:
