@@ -29,6 +29,7 @@ const host = [
     sizeBytes: integer(1),
     existing: v.picklist(['keep', 'replace']),
   }),
+  v.strictObject({kind: kind('image-own'), path}),
   v.strictObject({kind: kind('file-remove'), path}),
   v.strictObject({kind: kind('directory-remove'), path}),
   v.strictObject({kind: kind('overlays-merge'), active: path, hidden: path, disk: path, format}),

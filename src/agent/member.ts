@@ -14,6 +14,7 @@ import {EventRecorder} from './event-recorder.js'
 import {IntentStore} from './intent-store.js'
 import {Keeper, type Attached, type ConnectQmp} from './keeper.js'
 import {layoutAt, layoutOfName, type Roots} from './member-layout.js'
+import {takingSockets} from './own-socket.js'
 import {PeerTalk} from './peer-talk.js'
 import {ProtectionGuard} from './protection-guard.js'
 import {ProtectionStore} from './protection-store.js'
@@ -121,7 +122,7 @@ export class Member {
       agentSocket,
       yankSocket,
       clock,
-      connect: deps.connect,
+      connect: takingSockets(deps.connect, files, problem),
       process: this.process,
       onEvent: (event) => {
         this.#onEvent(event)

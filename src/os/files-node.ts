@@ -1,7 +1,11 @@
 import {randomBytes} from 'node:crypto'
+import {constants} from 'node:fs'
 import fs from 'node:fs/promises'
 import {dirname} from 'node:path'
 import type {Files} from './files.js'
+
+/** A place of a file that can be neither read nor written; Node has no name for it. @see open(2) */
+const O_PATH = 0o10000000
 
 /** The real {@link Files}. Errors are Node's own, with `code` and `path`. */
 export const nodeFiles: Files = {
@@ -72,15 +76,31 @@ export const nodeFiles: Files = {
   async stat(path) {
     try {
       const found = await fs.stat(path, {bigint: true})
-      return {inode: String(found.ino), device: String(found.dev), sizeBytes: Number(found.size)}
+      return {
+        inode: String(found.ino),
+        device: String(found.dev),
+        sizeBytes: Number(found.size),
+        uid: Number(found.uid),
+        gid: Number(found.gid),
+        mode: Number(found.mode & 0o7777n),
+      }
     } catch (error) {
       if (isAbsent(error)) return undefined
       throw error
     }
   },
 
-  async changeOwner(path, uid, gid) {
-    await fs.chown(path, uid, gid)
+  async changeOwner(path, {uid, gid, mode}) {
+    // the very file, not what its name means a moment later: QEMU may write to some of the directories
+    const file = await fs.open(path, O_PATH | constants.O_NOFOLLOW)
+    try {
+      if ((await file.stat()).isSymbolicLink()) throw new Error(`${path}: is a symbolic link`)
+      const itself = `/proc/self/fd/${file.fd}`
+      await fs.chown(itself, uid, gid)
+      if (mode !== undefined) await fs.chmod(itself, mode)
+    } finally {
+      await file.close()
+    }
   },
 
   async writeText(path, text) {

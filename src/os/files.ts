@@ -1,3 +1,13 @@
+/** What is known of a file beside its content. `mode`: the permission bits. */
+export interface FileFacts {
+  readonly inode: string
+  readonly device: string
+  readonly sizeBytes: number
+  readonly uid: number
+  readonly gid: number
+  readonly mode: number
+}
+
 /** File-system effects as the agent needs them; tests use a temporary directory. */
 export interface Files {
   readText(path: string): Promise<string | undefined>
@@ -10,9 +20,9 @@ export interface Files {
   /** absent is fine */
   remove(path: string): Promise<void>
   removeDirectory(path: string): Promise<void>
-  stat(path: string): Promise<{readonly inode: string; readonly device: string; readonly sizeBytes: number} | undefined>
-  /** numeric ids */
-  changeOwner(path: string, uid: number, gid: number): Promise<void>
+  stat(path: string): Promise<FileFacts | undefined>
+  /** numeric ids, and the mode when it is told; a symbolic link is an error, whoever may write to its directory */
+  changeOwner(path: string, owner: {readonly uid: number; readonly gid: number; readonly mode?: number}): Promise<void>
   /** plain write without fsync, for /sys and /proc */
   writeText(path: string, text: string): Promise<void>
 }

@@ -10,7 +10,10 @@ export type Action = HostAction | DomainAction | BlockAction | NetworkAction | M
 
 /** Files and directories of the host. Paths are absolute and checked. */
 export type HostAction =
-  /** creates a directory with `mode` (octal number); `owner: 'qemu'` is the user libvirt runs QEMU as */
+  /**
+   * creates a directory with `mode` (octal number); `owner: 'qemu'` is the user libvirt runs QEMU as. One of root's that exists keeps
+   * its owner and mode, but becomes passable where `mode` says so
+   */
   | {readonly kind: 'directory'; readonly path: string; readonly mode: number; readonly owner: 'root' | 'qemu'}
   /**
    * qemu-img create. `keep`: an image of the same format and virtual size is left as it is, any other existing file is
@@ -23,6 +26,8 @@ export type HostAction =
       readonly sizeBytes: number
       readonly existing: 'keep' | 'replace'
     }
+  /** an image that exists becomes QEMU's own, mode 0600 */
+  | {readonly kind: 'image-own'; readonly path: string}
   /** removes a file; absent is fine */
   | {readonly kind: 'file-remove'; readonly path: string}
   | {readonly kind: 'directory-remove'; readonly path: string}

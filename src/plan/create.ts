@@ -63,7 +63,7 @@ export function planCreate(input: CreateInput): Plan {
             }
           : {},
       ),
-      step(primary, 'directories', 'make directories', storage.memberDirectories(identity, layout, primary)),
+      step(primary, 'directories', 'make directories', storage.memberFiles(identity, layout, primary)),
       step(
         primary,
         'domain',

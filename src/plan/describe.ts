@@ -64,9 +64,11 @@ export function describeAction(action: Action, options: DescribeOptions = {}): r
     }
     case 'image-create': {
       const create = shell(createArgv(action))
-      if (action.existing === 'replace') return [shell(['rm', '-f', action.path]), create]
-      return [`${shell(infoArgv(action.path, 'shared'))} || ${create}`]
+      if (action.existing === 'replace') return [shell(['rm', '-f', action.path]), create, ...qemusOwn(action.path)]
+      return [`${shell(infoArgv(action.path, 'shared'))} || ${create}`, ...qemusOwn(action.path)]
     }
+    case 'image-own':
+      return qemusOwn(action.path)
     case 'file-remove':
       return [shell(['rm', '-f', action.path])]
     case 'directory-remove':
@@ -194,9 +196,13 @@ function describeUndo(plan: Plan, options: DescribeOptions): string[] {
   return lines
 }
 
+function qemusOwn(path: string): string[] {
+  return [shell(['chown', 'QEMU-USER:QEMU-GROUP', path]), shell(['chmod', '0600', path])]
+}
+
 function describeXml({domain, xml}: Extract<Action, {kind: 'domain-create'}>): string[] {
   const count = xml.split('\n').filter((line) => line.trim() !== '').length
-  const file = `${runRoot}/${domain}/domain.xml`
+  const file = `${stateRoot}/${domain}/domain.xml`
   return [
     `# ${file}: <domain ${domain}, ${count} lines; colo pair xml ${domain}>`,
     shell(virsh.createArgv(file)),

@@ -52,7 +52,7 @@ export function planStart(input: StartInput): Plan {
         },
       ]),
       step(host, 'domain', 'start the guest', [
-        ...storage.memberDirectories(identity, layout, host),
+        ...storage.memberFiles(identity, layout, host),
         {kind: 'domain-create', domain: layout.domain, xml: input.xml('primary', host)},
         ...network.tapFilters(layout),
         storage.recordImages(layout, host),

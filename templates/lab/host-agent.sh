@@ -1,5 +1,6 @@
 #!/bin/sh
 # Starts the colo agent of this lab host, detached; its pid goes to /run/colo-lab/agent.pid. One that runs is left alone.
+umask 077
 pid_file=/run/colo-lab/agent.pid log=/var/log/colo-agent.log
 if [ ! -e /usr/lib/colo/dist/commands/agent/index.js ]; then
   echo 'no agent in this build of colo' >/run/colo-lab/agent.missing

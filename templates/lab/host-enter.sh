@@ -7,6 +7,7 @@ name=$1 lower=$2 dir=$3 tree=$4 guest=$5 accel=$6
 mount -t overlay overlay -o "lowerdir=$lower,upperdir=$dir/up,workdir=$dir/wd" "$dir/root"
 cd "$dir/root"
 mkdir -p mnt proc sys dev run tmp usr/lib/colo var/lib/colo/guest var/lib/colo/images
+chmod 711 var/lib/colo var/lib/colo/images
 mount -t proc proc proc
 mount -t sysfs sysfs sys
 mount -t tmpfs -o mode=755 tmpfs run

@@ -3,8 +3,9 @@
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 HOME=/root
 umount -l /mnt
 cd /
-mkdir -p /run/sshd /run/libvirt /run/lock /run/colo/scratch /run/colo/pairs /run/colo-lab
-mount -t tmpfs -o mode=700,size=512m scratch /run/colo/scratch
+mkdir -p /run/sshd /run/libvirt /run/lock /run/colo-lab
+mkdir -m 711 /run/colo /run/colo/scratch
+mount -t tmpfs -o mode=711,size=512m scratch /run/colo/scratch
 /usr/sbin/sshd
 virtlogd -d
 libvirtd -d

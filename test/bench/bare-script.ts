@@ -1,6 +1,7 @@
 import {spawn} from 'node:child_process'
 import {once} from 'node:events'
-import {readFileSync, writeFileSync} from 'node:fs'
+import {mkdirSync, readFileSync, writeFileSync} from 'node:fs'
+import {dirname} from 'node:path'
 import {nsenterArgv} from '../../src/lab/exec.js'
 import {RawQmp} from './raw-qmp.js'
 
@@ -100,7 +101,7 @@ export class BareScript {
 
   async #comment(host: string, line: string): Promise<void> {
     const {pair, xml} = this.#hosts
-    if (line.includes('/domain.xml: ')) writeFileSync(this.#path(host, 'domain.xml'), xml[host] ?? '')
+    if (line.includes('/domain.xml: ')) this.#write(host, /^# (.*): </.exec(line)?.[1] ?? '', xml[host] ?? '')
     else if (line.startsWith('# sockets ') || line.startsWith('# record') || line.startsWith('# follow')) return
     else if (line === '# at pre-switchover:') await this.#migration(host, ['pre-switchover'])
     else if (line.startsWith('# wait ')) await this.#wait(host, line, pair)
@@ -180,7 +181,7 @@ export class BareScript {
   }
 
   async #shell(host: string, line: string, input = ''): Promise<void> {
-    const command = line.replace(' -o QEMU-USER -g QEMU-GROUP', '') // in the lab QEMU runs as root
+    const command = line.replaceAll('QEMU-USER', 'libvirt-qemu').replaceAll('QEMU-GROUP', 'libvirt-qemu')
     const [file, ...args] = nsenterArgv(this.#init(host), ['sh', '-c', command])
     const child = spawn(file, args, {stdio: ['pipe', 'ignore', 'pipe']})
     let errors = ''
@@ -194,6 +195,12 @@ export class BareScript {
     const init = this.#hosts.inits[host]
     if (init === undefined) throw new Error(`no host ${host}`)
     return init
+  }
+
+  #write(host: string, file: string, text: string): void {
+    const path = `/proc/${this.#init(host)}/root${file}`
+    mkdirSync(dirname(path), {recursive: true})
+    writeFileSync(path, text)
   }
 
   #path(host: string, name: string): string {

@@ -68,7 +68,7 @@ export async function blankImages(): Promise<void> {
 export async function removeBare(): Promise<void> {
   const {name} = guest
   const tables = `nft list tables | sed -n 's/^table \\(.* colo-.*\\)/delete table \\1/p' | nft -f -`
-  const files = `rm -rf /run/colo/pairs/${name} /run/colo/scratch/${name}-* ${image}`
+  const files = `rm -rf /run/colo/pairs/${name} /var/lib/colo/pairs/${name} /run/colo/scratch/${name}-* ${image}`
   const all = `virsh -q destroy ${name} 2>/dev/null; ${tables}; ${files}`
   await Promise.all(sides.map((host) => execIn(host, ['sh', '-c', all], {timeoutMs: 40_000})))
 }

@@ -22,7 +22,7 @@ const GONE_MS = 30_000
 export const createDomain: Perform<ActionOf<'domain-create'>> = async ({domain, xml}, context) => {
   const state = await stateOf(context, domain)
   if (state === undefined) {
-    const file = `${context.layout.runDir}/domain.xml`
+    const file = `${context.layout.stateDir}/domain.xml`
     await context.files.writeAtomic(file, xml, 0o600)
     await context.run(createArgv(file), {timeoutMs: CREATE_MS})
     await context.vm.attach(ATTACH_MS)

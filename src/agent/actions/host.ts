@@ -1,13 +1,24 @@
-import type {ActionContext} from '../action-context.js'
+import {NotFoundError} from '../../errors.js'
+import type {ActionContext, ActionOutcome} from '../action-context.js'
 import type {ActionOf, Perform} from './common.js'
 import {qemuOwner} from './qemu-owner.js'
 
-/** Creates a directory; one that exists keeps its mode and gets its owner. */
+/** See the action `directory`. */
 export const makeDirectory: Perform<ActionOf<'directory'>> = async ({path, mode, owner}, context) => {
   const before = await context.files.stat(path)
   await context.files.makeDirectory(path, mode)
-  if (owner === 'qemu') await giveToQemu(context, path)
-  return before === undefined ? 'changed' : 'unchanged'
+  if (owner === 'qemu') return giveToQemu(context, path, mode)
+  if (before === undefined) return 'changed'
+  const passable = before.mode | (mode & 0o111)
+  if (passable === before.mode) return 'unchanged'
+  await context.files.changeOwner(path, {uid: before.uid, gid: before.gid, mode: passable})
+  return 'changed'
+}
+
+/** See the action `image-own`. */
+export const ownImage: Perform<ActionOf<'image-own'>> = async ({path}, context) => {
+  if ((await context.files.stat(path)) === undefined) throw new NotFoundError(`image ${path}: does not exist`)
+  return giveToQemu(context, path, 0o600)
 }
 
 export const removeFile: Perform<ActionOf<'file-remove'>> = async ({path}, {files}) => {
@@ -23,7 +34,10 @@ export const removeDirectory: Perform<ActionOf<'directory-remove'>> = async ({pa
 }
 
 /** Makes a file or directory QEMU's own. */
-export async function giveToQemu(context: ActionContext, path: string): Promise<void> {
-  const {uid, gid} = await qemuOwner(context)
-  await context.files.changeOwner(path, uid, gid)
+export async function giveToQemu(context: ActionContext, path: string, mode: number): Promise<ActionOutcome> {
+  const owner = {...(await qemuOwner(context)), mode}
+  const found = await context.files.stat(path)
+  if (found?.uid === owner.uid && found.gid === owner.gid && found.mode === mode) return 'unchanged'
+  await context.files.changeOwner(path, owner)
+  return 'changed'
 }

@@ -17,7 +17,7 @@ async function createMissing(action: ActionOf<'image-create'>, context: ActionCo
   const found = await context.files.stat(path)
   if (found === undefined || found.sizeBytes === 0) return create(action, context) // an empty file holds nothing
   const info = await infoOf(context, path)
-  if (info.format === format && info.virtualSizeBytes === sizeBytes) return 'unchanged'
+  if (info.format === format && info.virtualSizeBytes === sizeBytes) return giveToQemu(context, path, 0o600)
   throw new ConflictError(
     `image ${path}: exists as ${info.format} of ${info.virtualSizeBytes} bytes, wanted is ${format} of ${sizeBytes} bytes`,
     {hint: 'give the disk another image or size, or move that file away'},
@@ -39,7 +39,7 @@ async function createFresh(action: ActionOf<'image-create'>, context: ActionCont
 
 async function create(action: ActionOf<'image-create'>, context: ActionContext): Promise<ActionOutcome> {
   await context.files.writeAtomic(action.path, '', 0o600) // qemu-img keeps mode and owner of a file that exists
-  await giveToQemu(context, action.path)
+  await giveToQemu(context, action.path, 0o600)
   await context.run(createArgv(action), {timeoutMs: CREATE_MS, signal: context.signal})
   return 'changed'
 }

@@ -31,6 +31,8 @@ export function performAction(action: Action, context: ActionContext): Promise<A
       return host.removeFile(action, context)
     case 'image-create':
       return images.createImage(action, context)
+    case 'image-own':
+      return host.ownImage(action, context)
     case 'overlays-merge':
       return images.mergeOverlays(action, context)
     case 'domain-create':

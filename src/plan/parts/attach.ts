@@ -44,10 +44,7 @@ export function secondaryUp(input: AttachInput): Step[] {
       secondary,
       'scratch',
       'make empty overlays',
-      [
-        ...storage.memberDirectories(identity, layout, secondary),
-        ...storage.freshOverlays(identity, layout, secondary),
-      ],
+      [...storage.memberFiles(identity, layout, secondary), ...storage.freshOverlays(identity, layout, secondary)],
       {undo: storage.noOverlays(identity, layout, secondary)},
     ),
     step(secondary, 'firewall', 'open the ports to the peer only', [firewall(input, secondary, primary)], {

@@ -2,12 +2,16 @@ import {addressOf, imagePath, overlaysOf, type PairIdentity} from '../../pair/id
 import type {PairLayout} from '../../pair/layout.js'
 import type {Action, MirrorSpec} from '../action.js'
 
-/** Directories a member needs: run directory for sockets, scratch for overlays. */
-export function memberDirectories(identity: PairIdentity, layout: PairLayout, host: string): Action[] {
+/**
+ * What a member's QEMU needs in the file system: a directory of its own for sockets, a way to the overlays in scratch, its images. Only
+ * the first is writable for it: what it can put in the place of a file, an agent that is root must not touch.
+ */
+export function memberFiles(identity: PairIdentity, layout: PairLayout, host: string): Action[] {
   const scratch = new Set(layout.disks.map((disk) => parentOf(overlaysOf(identity, disk, host).active)))
   return [
-    {kind: 'directory', path: layout.runDir, mode: 0o750, owner: 'qemu'},
-    ...[...scratch].map((path): Action => ({kind: 'directory', path, mode: 0o750, owner: 'qemu'})),
+    {kind: 'directory', path: layout.runDir, mode: 0o700, owner: 'qemu'},
+    ...[...scratch].map((path): Action => ({kind: 'directory', path, mode: 0o711, owner: 'root'})),
+    ...layout.disks.map((disk): Action => ({kind: 'image-own', path: imagePath(disk, host)})),
   ]
 }
 

@@ -1,6 +1,6 @@
 import {ToolError} from '../../../src/errors.js'
 import type {ActionContext} from '../../../src/agent/action-context.js'
-import type {Files} from '../../../src/os/files.js'
+import type {FileFacts, Files} from '../../../src/os/files.js'
 import type {Argv, Run, RunOptions} from '../../../src/os/process.js'
 import {layoutOf} from '../../../src/pair/layout.js'
 import type {PairRecord} from '../../../src/pair/record.js'
@@ -19,7 +19,7 @@ export function exitOf(argv: Argv, status: number, firstLine: string): ToolError
 /** Files in memory: a directory is an entry without text. */
 export class FakeFiles implements Files {
   readonly texts = new Map<string, string | undefined>()
-  readonly owners = new Map<string, string>()
+  readonly owners = new Map<string, readonly [uid: number, gid: number, mode: number]>()
 
   readText(path: string): Promise<string | undefined> {
     return Promise.resolve(this.texts.get(path))
@@ -46,12 +46,14 @@ export class FakeFiles implements Files {
     this.texts.delete(path)
     return Promise.resolve()
   }
-  stat(path: string): Promise<{inode: string; device: string; sizeBytes: number} | undefined> {
+  stat(path: string): Promise<FileFacts | undefined> {
     if (!this.texts.has(path)) return Promise.resolve(undefined)
-    return Promise.resolve({inode: '7', device: '1', sizeBytes: this.texts.get(path)?.length ?? 4096})
+    const [uid = 1000, gid = 1000, mode = 0o644] = this.owners.get(path) ?? []
+    const sizeBytes = this.texts.get(path)?.length ?? 4096
+    return Promise.resolve({inode: '7', device: '1', sizeBytes, uid, gid, mode})
   }
-  changeOwner(path: string, uid: number, gid: number): Promise<void> {
-    this.owners.set(path, `${uid}:${gid}`)
+  changeOwner(path: string, {uid, gid, mode = 0o644}: {uid: number; gid: number; mode?: number}): Promise<void> {
+    this.owners.set(path, [uid, gid, mode])
     return Promise.resolve()
   }
   writeText(path: string, text: string): Promise<void> {

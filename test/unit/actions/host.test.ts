@@ -19,8 +19,8 @@ test('domain-create writes the XML for root only, starts it paused and connects'
     return undefined
   }
   await performAction(create, context)
-  assert.equal(files.texts.get('/run/colo/pairs/web1/domain.xml'), xml)
-  assert.deepEqual(ran.at(-1)?.slice(4), ['create', '--file', '/run/colo/pairs/web1/domain.xml', '--paused'])
+  assert.equal(files.texts.get('/var/lib/colo/pairs/web1/domain.xml'), xml)
+  assert.deepEqual(ran.at(-1)?.slice(4), ['create', '--file', '/var/lib/colo/pairs/web1/domain.xml', '--paused'])
   assert.deepEqual(calls, ['attach'])
 })
 
@@ -90,7 +90,7 @@ test('image-create keep refuses a file of another format or size, and keeps it',
 test('image-create makes the file QEMU’s before anything is in it', async () => {
   const {context, files, ran} = world()
   await performAction(keep, context)
-  assert.equal(files.owners.get('/img/a'), '0:0')
+  assert.deepEqual(files.owners.get('/img/a'), [0, 0, 0o600])
   assert.deepEqual(ran.at(-1), ['qemu-img', 'create', '-q', '-f', 'qcow2', '/img/a', '65536'])
 })
 

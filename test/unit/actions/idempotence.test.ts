@@ -44,6 +44,7 @@ const qemuImg: (world: World) => void = ({state, files}) => {
 
 const cases: readonly Case[] = [
   {action: {kind: 'directory', path: '/run/colo/pairs/web1', mode: 0o750, owner: 'qemu'}},
+  {action: {kind: 'image-own', path: '/img/a'}, before: ({files}) => files.texts.set('/img/a', 'an image')},
   {action: {kind: 'directory-remove', path: '/run/x'}, before: ({files}) => files.texts.set('/run/x', undefined)},
   {action: {kind: 'file-remove', path: '/run/x/y'}, before: ({files}) => files.texts.set('/run/x/y', 'text')},
   {

@@ -52,7 +52,12 @@ const cases: ReadonlyArray<readonly [Action, readonly string[]]> = [
   ],
   [
     {kind: 'image-create', path: '/s/a.active.qcow2', format: 'qcow2', sizeBytes: 512, existing: 'replace'},
-    ['rm -f /s/a.active.qcow2', 'qemu-img create -q -f qcow2 /s/a.active.qcow2 512'],
+    [
+      'rm -f /s/a.active.qcow2',
+      'qemu-img create -q -f qcow2 /s/a.active.qcow2 512',
+      'chown QEMU-USER:QEMU-GROUP /s/a.active.qcow2',
+      'chmod 0600 /s/a.active.qcow2',
+    ],
   ],
   [{kind: 'record-change', change: {alone: true, marks: {}}}, ['# record: alone=true, marks=none']],
   [
@@ -89,7 +94,7 @@ test('every line is a command, a here-document or a remark', () => {
   for (const line of describePlan(plan).split('\n')) {
     if (line === 'END') inside = false
     else if (!inside && line !== '')
-      assert.match(line, /^(#|agent\.qmp \{|yank\.qmp \{|(install|virsh|nft|qemu-img|rm|ip) )/)
+      assert.match(line, /^(#|agent\.qmp \{|yank\.qmp \{|(install|chown|chmod|virsh|nft|qemu-img|rm|ip) )/)
     if (line.endsWith("<<'END'")) inside = !line.startsWith('#')
   }
 })
