@@ -8,7 +8,14 @@ export default class PairStart extends OperationCommand {
   static override description =
     prose(`Reads the records of both hosts and starts the copy that they name; "<%= config.bin %> pair resync" then protects it. When the other
 record cannot be read and nothing proves that this copy is the current one, it refuses (exit 22): --alone HOST with the typed name
-starts that copy nevertheless, in a new generation, and the other copy becomes stale.`)
+starts that copy nevertheless, in a new generation, and the other copy becomes stale.
+
+The files of the copy are compared with its record first. An image that is missing, or another file than the recorded one, is never
+started: put the recorded file back, or accept this one with the typed name and --force image-replaced. When QEMU ended before the overlays of
+a promoted copy were merged, they are merged now; when they are gone (scratch does not survive a restart of its host), --force overlays-lost
+with the typed name starts from the disk alone, and what the guest wrote since the failover may be lost.
+
+Without a terminal --yes with --force peer-unknown, image-replaced or overlays-lost stands for the typed name.`)
   static override examples = [
     '<%= config.bin %> <%= command.id %> web1',
     '<%= config.bin %> <%= command.id %> web1 --alone beta',

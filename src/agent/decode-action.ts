@@ -135,6 +135,7 @@ const recordChange = v.strictObject({
   alone: v.exactOptional(v.boolean()),
   wasProtected: v.exactOptional(v.boolean()),
   clean: v.exactOptional(v.boolean()),
+  startAtBoot: v.exactOptional(v.boolean()),
   marks: v.exactOptional(marksSchema),
 })
 
@@ -144,6 +145,10 @@ const record = [
   v.strictObject({
     kind: kind('record-images'),
     images: v.array(v.strictObject({disk: imageSchema.entries.disk, path})),
+  }),
+  v.strictObject({
+    kind: kind('images-verify'),
+    accepted: v.array(v.picklist(['image-missing', 'image-replaced', 'image-unrecorded', 'overlays-lost'])),
   }),
   v.strictObject({kind: kind('protection-begin')}),
   v.strictObject({kind: kind('record-remove')}),

@@ -110,6 +110,7 @@ export const recordSchema = v.strictObject({
   alone: v.boolean(),
   wasProtected: v.boolean(),
   clean: v.boolean(),
+  startAtBoot: v.exactOptional(v.boolean()),
   marks: marksSchema,
   ports: v.strictObject({
     migration: port,

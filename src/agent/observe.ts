@@ -6,6 +6,7 @@ import {QmpClosedError} from '../qmp/errors.js'
 import {summaryOf} from './intent-store.js'
 import type {Member} from './member.js'
 import {viewVm, type VmView} from './observe-vm.js'
+import {faultsOfCopy} from './files-of-copy.js'
 import {readBridge, readTap} from './tap.js'
 import type {TapFilters} from './tap-filters.js'
 
@@ -34,6 +35,7 @@ export async function observeMember(member: Member, deps: ObserverDeps): Promise
     record === undefined ? new Set<string>() : deps.filters.tables(),
   ])
   const {layout} = member
+  const domain = await domainState(member, view)
   const {active, latched, blindSince} = member.guard.now
   const nics = await Promise.all(layout.nics.map((nic) => observeNic(nic, {files: deps.files, filters, view})))
   const replicates = view?.disks.some(({children}) => children.length > 1) === true || (view?.exports.length ?? 0) > 0
@@ -44,7 +46,8 @@ export async function observeMember(member: Member, deps: ObserverDeps): Promise
     record,
     lock: deps.lock(member.pair),
     intent: summaryOf(member.intents.current),
-    domain: await domainState(member, view),
+    domain,
+    ...(record !== undefined && domain === 'absent' ? {copyFaults: await faultsOfCopy(record, deps.files)} : {}),
     qmp,
     vm: view?.vm,
     nics,

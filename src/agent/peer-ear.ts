@@ -21,6 +21,8 @@ export class PeerEar {
       epoch: word.generation.epoch,
       alone: word.alone,
       domain: word.domain,
+      role: word.role,
+      generation: word.generation,
     }
     return true
   }

@@ -1,9 +1,9 @@
 import type {Clock} from '../os/clock.js'
 import type {Files} from '../os/files.js'
-import {kinship} from '../pair/generation.js'
+import {standing, type Claim} from '../pair/generation.js'
 import type {PairLayout} from '../pair/layout.js'
 import type {PeerWord} from '../pair/observation.js'
-import type {Generation} from '../pair/record.js'
+import type {Generation, PairRecord} from '../pair/record.js'
 import type {BeaconWord} from './beacon.js'
 import type {Route} from './beacon-service.js'
 import type {EventRecorder} from './event-recorder.js'
@@ -104,10 +104,10 @@ export class PeerTalk {
   async learn(word: {generation: Generation; alone: boolean; complete?: boolean}): Promise<{fenced: boolean}> {
     const record = this.#options.records.current
     if (record === undefined) return {fenced: false}
-    switch (kinship(record.generation, word.generation)) {
+    switch (standing(record, claimOf(record, word))) {
       case 'older':
         if (!word.alone) return {fenced: false}
-        await this.#fence(word.generation)
+        await this.#fence(word)
         return {fenced: true}
       case 'unrelated':
         if (word.complete !== false) await this.#splitBrain(word.generation)
@@ -130,7 +130,8 @@ export class PeerTalk {
     return {taps, failures}
   }
 
-  async #fence(newer: Generation): Promise<void> {
+  async #fence(word: {generation: Generation; alone: boolean}): Promise<void> {
+    const newer = word.generation
     const {records, events} = this.#options
     const states = await this.silence()
     let marked = false
@@ -138,7 +139,7 @@ export class PeerTalk {
       const {stale, incomplete} = record.marks
       const forbidden = stale !== undefined || incomplete?.why === 'resync' // a resync has begun: nothing claims that copy
       // a plan may have changed the record since the word was heard
-      if (forbidden || kinship(record.generation, newer) !== 'older') return undefined
+      if (forbidden || standing(record, claimOf(record, word)) !== 'older') return undefined
       marked = true
       const why = `the other side went on alone in generation ${newer.epoch} (${newer.id})`
       return {alone: false, marks: {...record.marks, stale: why}}
@@ -153,4 +154,12 @@ export class PeerTalk {
     await store.set({splitBrain: other.id})
     await events.record({type: 'SPLIT_BRAIN', data: {epoch: other.epoch, generation: other.id}, decisive: true})
   }
+}
+
+/** The peer of a record as it speaks of itself. */
+function claimOf(
+  {host, peer}: PairRecord,
+  {generation, alone}: {readonly generation: Generation; readonly alone: boolean},
+): Claim {
+  return {host: peer, peer: host, generation, alone}
 }

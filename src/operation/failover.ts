@@ -1,6 +1,6 @@
 import {RefusedError, StateError} from '../errors.js'
 import {assess, authorityOf, knownOf, type Known} from '../pair/assess.js'
-import {kinship, nextGeneration} from '../pair/generation.js'
+import {nextGeneration, standing} from '../pair/generation.js'
 import {beatFaults} from '../pair/health/protection.js'
 import {identityOf, layoutOfPair} from '../pair/identity.js'
 import {currencyOf} from '../pair/record.js'
@@ -98,7 +98,7 @@ function chooseTarget(context: OperationContext, found: FoundPair, options: Fail
 /** S4: no copy takes over from one in a newer generation, or from one that went on alone in the same. */
 function refuseOutdated(pair: string, survivor: Known, rival: Known | undefined): void {
   if (rival === undefined) return
-  const kin = kinship(survivor.record.generation, rival.record.generation)
+  const kin = standing(survivor.record, rival.record)
   const ahead = kin === 'older' || (kin === 'equal' && rival.record.alone && !survivor.record.alone)
   if (!ahead) return
   const {host, domain, record} = rival

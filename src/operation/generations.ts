@@ -1,5 +1,5 @@
 import {authorityOf} from '../pair/assess.js'
-import {kinship} from '../pair/generation.js'
+import {standing} from '../pair/generation.js'
 import type {OperationContext} from './context.js'
 import {clientsOf, seenOf, type FoundPair} from './sides.js'
 
@@ -13,7 +13,7 @@ export async function learnGenerations(context: OperationContext, found: FoundPa
   const {primary, other, splitBrain} = authorityOf(found.sides.map(seenOf))
   if (primary === undefined || other === undefined || splitBrain || !primary.record.alone) return undefined
   if (other.record.marks.stale !== undefined || other.record.marks.incomplete !== undefined) return undefined
-  if (kinship(other.record.generation, primary.record.generation) !== 'older') return undefined
+  if (standing(other.record, primary.record) !== 'older') return undefined
   await clientsOf(found.sides)
     .get(other.host)
     ?.call(

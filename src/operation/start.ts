@@ -1,8 +1,8 @@
-import {RefusedError, SplitBrainError, StateError} from '../errors.js'
+import {RefusedError, SplitBrainError, StateError, UsageError} from '../errors.js'
 import {assess, knownOf, type Known} from '../pair/assess.js'
 import {nextGeneration} from '../pair/generation.js'
 import {identityOf} from '../pair/identity.js'
-import {decideStart} from '../pair/start-rules.js'
+import {acceptWords, decideStart, faultText, type StartDecision} from '../pair/start-rules.js'
 import {planStart} from '../plan/start.js'
 import type {OperationContext} from './context.js'
 import {finalStatus} from './final-status.js'
@@ -11,20 +11,20 @@ import {dryRunOf, type OperationResult} from './result.js'
 import {runPlan} from './run-plan.js'
 import {clientsOf, findPair, seenOf, type FoundPair} from './sides.js'
 
-/** The word that accepts that what was only in the overlays is lost, as with a scratch that did not survive its host. */
-const lostOverlays = 'overlays-lost'
-
 export interface StartOptions {
   /** host that may start although its peer does not answer */
   readonly alone?: string | undefined
   readonly dryRun: boolean
+  /** `image-replaced`, `overlays-lost`: what is wrong with the files of the copy is accepted; `peer-unknown` answers for `--alone` */
   readonly force: readonly string[]
   readonly timeoutMs: number
 }
 
+type Granted = Extract<StartDecision, {start: string}>
+
 /**
  * Starts the copy that the start rules name, alone; `colo pair resync` then protects it. Overlays of an interrupted commit are merged
- * first, so that every acknowledged write is there.
+ * first, so that every acknowledged write is there. A start that was cut off after its point of no return is finished.
  *
  * @throws {RefusedError} when no copy may start; {SplitBrainError} when both went on alone
  */
@@ -35,17 +35,25 @@ export async function startPair(
 ): Promise<OperationResult> {
   const found = await findPair(context, pair)
   try {
-    const chosen = await choose(context, found, options)
-    const {record} = chosen.member
+    const known = knownOf(found.sides.map(seenOf))
+    const stale = runningStale(context, found, known)
+    const decision = decide(found, known, options)
+    const member = known.find(({host}) => host === decision.start)
+    if (member === undefined) throw new Error(`the start rules named ${decision.start}, which was not asked`)
+    if (!options.dryRun) await confirmRisks(context, {member, decision, given: options.force})
+    const {record} = member
     const identity = identityOf(record)
+    const merged = toMerge(member, decision, options.force)
     const plan = planStart({
       planId: context.newId(),
       identity,
       host: record.host,
       peer: record.peer,
-      generation: nextGeneration(record.generation, context.newId()),
-      unmerged: record.marks.incomplete?.disks,
-      mergeOverlays: chosen.merge && !options.force.includes(lostOverlays),
+      generation: isBegun(member) ? record.generation : nextGeneration(record.generation, context.newId()),
+      unmerged: merged,
+      mergeOverlays: merged.length > 0,
+      endPeer: stale !== undefined,
+      accepted: [...new Set(decision.accepted.map(({kind}) => kind))],
       xml: await memberXmlOf(identity, undefined),
     })
     if (options.dryRun) return dryRunOf(plan)
@@ -56,50 +64,81 @@ export async function startPair(
   }
 }
 
-async function choose(
-  context: OperationContext,
-  found: FoundPair,
-  options: StartOptions,
-): Promise<{member: Known; merge: boolean}> {
-  const {pair} = found
-  const seen = found.sides.map(seenOf)
-  const known = knownOf(seen)
-  const running = known.find(({domain}) => domain !== 'absent')
-  if (running !== undefined) {
-    const {state} = assess(pair, seen, context.clock.now())
-    throw new StateError(
-      `cannot start ${pair}: a copy runs on ${running.host}`,
-      {actual: state, required: ['stopped', 'failed']},
-      {hint: `colo pair status ${pair}`},
-    )
-  }
-  if (options.alone !== undefined && !options.dryRun) {
-    await context.confirm({
-      text: `${pair} starts on ${options.alone} although its peer does not answer. If the peer went on alone, its writes are lost.`,
-      expected: pair,
-      force: 'peer-unknown',
-    })
+function decide(found: FoundPair, known: readonly Known[], {alone, force}: StartOptions): Granted {
+  const {pair, sides} = found
+  if (alone !== undefined && !sides.some(({host}) => host === alone)) {
+    const names = sides.map(({host}) => host).join(' and ')
+    throw new UsageError(`${alone} is no host of ${pair}; its hosts are ${names}`)
   }
   const decision = decideStart({
     pair,
     records: known.map(({record}) => record),
-    silent: found.sides.flatMap((side) => ('problem' in side ? [side.host] : [])),
-    alone: options.alone,
+    silent: sides.flatMap((side) => ('problem' in side ? [side.host] : [])),
+    alone,
+    faults: new Map(known.map(({host, copyFaults = []}) => [host, copyFaults])),
+    force,
   })
-  if ('refuse' in decision) {
-    const message = `cannot start ${pair}: ${decision.refuse}`
-    throw decision.splitBrain
-      ? new SplitBrainError(message, {hint: decision.hint})
-      : new RefusedError(message, {hint: decision.hint})
+  if ('start' in decision) return decision
+  const message = `cannot start ${pair}: ${decision.refuse}`
+  throw decision.splitBrain
+    ? new SplitBrainError(message, {hint: decision.hint})
+    : new RefusedError(message, {hint: decision.hint})
+}
+
+/** Its start passed the point of no return and was cut off after QEMU was there. */
+function isBegun({record, intent, lock, domain}: Known): boolean {
+  return record.alone && intent?.kind === 'start' && intent.committed && lock === undefined && domain !== 'absent'
+}
+
+/**
+ * A copy that runs keeps every other from being started, but for one that is stale: its taps are down, and it is ended.
+ *
+ * @returns the stale copy
+ */
+function runningStale(context: OperationContext, {pair, sides}: FoundPair, known: readonly Known[]): Known | undefined {
+  const running = known.filter(({domain}) => domain !== 'absent')
+  const isStale = ({record}: Known): boolean => record.marks.stale !== undefined
+  const rival = running.find((member) => !isStale(member) && !isBegun(member))
+  if (rival === undefined) return running.find(isStale)
+  const {state} = assess(pair, sides.map(seenOf), context.clock.now())
+  throw new StateError(
+    `cannot start ${pair}: a copy runs on ${rival.host}`,
+    {actual: state, required: ['stopped', 'failed']},
+    {hint: `colo pair status ${pair}`},
+  )
+}
+
+/** Disks whose overlays are merged first; none when the operator gave up what is in them. */
+function toMerge({record}: Known, {merge, accepted}: Granted, force: readonly string[]): readonly string[] {
+  if (!merge) return []
+  const unmerged = record.marks.incomplete?.disks ?? record.spec.disks.map(({name}) => name)
+  if (!force.includes(acceptWords.overlays)) return unmerged
+  const lost = accepted.filter(({kind}) => kind === 'overlays-lost').map(({disk}) => disk)
+  return lost.length === 0 ? [] : unmerged.filter((name) => !lost.includes(name))
+}
+
+/** What only a person can answer for, each by its own word. */
+async function confirmRisks(
+  context: OperationContext,
+  {member, decision, given}: {readonly member: Known; readonly decision: Granted; readonly given: readonly string[]},
+): Promise<void> {
+  const {host, record} = member
+  const pair = record.spec.name
+  const ask = (text: string, force: string): Promise<void> => context.confirm({text, expected: pair, force})
+  if (decision.unproven) {
+    const {peer, generation, clean, updatedAtMs} = record
+    const last = `${clean ? 'stopped cleanly' : 'in lock-step'} in generation ${generation.epoch}, noted ${new Date(updatedAtMs).toISOString()}`
+    await ask(
+      `${pair} starts on ${host} although nothing is known of its copy on ${peer}. ${host} was last ${last}.\n` +
+        `If ${peer} went on alone since, what its clients were told is lost.`,
+      'peer-unknown',
+    )
   }
-  const member = known.find(({host}) => host === decision.start)
-  if (member === undefined) throw new Error(`the start rules named ${decision.start}, which was not asked`)
-  if (decision.merge && options.force.includes(lostOverlays) && !options.dryRun) {
-    await context.confirm({
-      text: `${pair} starts on ${member.host} without its overlays: what its guest wrote before they were merged is lost.`,
-      expected: pair,
-      force: lostOverlays,
-    })
-  }
-  return {member, merge: decision.merge}
+  const files = decision.accepted.filter(({kind}) => kind !== 'overlays-lost').map((fault) => faultText(host, fault))
+  if (files.length > 0) await ask(`${pair} starts on ${host} although ${files.join('; ')}.`, acceptWords.image)
+  if (!decision.merge || !given.includes(acceptWords.overlays)) return
+  await ask(
+    `${pair} starts on ${host} without its overlays: what its guest wrote before they were merged is lost.`,
+    acceptWords.overlays,
+  )
 }

@@ -1,9 +1,11 @@
-import {kinship} from './generation.js'
+import {kinship, standing} from './generation.js'
+import {downReasons} from './health/down.js'
 import {protectionFaults} from './health/protection.js'
 import {reason} from './health/reasons.js'
+import {memberStatus} from './member-status.js'
 import type {IntentSummary, MemberObservation} from './observation.js'
 import {currencyOf, type PairRecord} from './record.js'
-import type {MemberStatus, PairState, PairStatus, Reason, Seen} from './status.js'
+import type {PairState, PairStatus, Reason, Seen} from './status.js'
 
 /** A reachable member that has a record. */
 export type Known = MemberObservation & {readonly record: PairRecord}
@@ -17,7 +19,7 @@ export interface Authority {
 
 /**
  * Finds the authoritative side: the newer generation; in the same generation the one that is alone, then the primary.
- * Generations of which neither descends from the other are split-brain (S4), even when one has the lower number.
+ * Generations of which neither descends from the other are split-brain (S4), even when one has the lower number; see `standing`.
  */
 export function authorityOf(seen: readonly Seen[]): Authority {
   const [a, b] = knownOf(seen)
@@ -26,7 +28,7 @@ export function authorityOf(seen: readonly Seen[]): Authority {
     const leads = a.record.role === 'primary' && a.record.marks.stale === undefined
     return {primary: leads ? a : undefined, other: leads ? undefined : a, splitBrain: false}
   }
-  switch (kinship(a.record.generation, b.record.generation)) {
+  switch (standing(a.record, b.record)) {
     case 'newer':
       return {primary: a, other: b, splitBrain: false}
     case 'older':
@@ -100,7 +102,11 @@ function judge(pair: string, seen: readonly Seen[], authority: Authority): Verdi
   const going = operationUnderWay([primary, other], primary)
   const verdict = going ?? fromMembers(pair, authority, silent)
   const interrupted = interruptions([primary, other])
-  const reasons = [...interrupted, ...verdict.reasons]
+  const isDown = verdict.state === 'failed' || verdict.state === 'stopped'
+  const down = isDown
+    ? [primary, other].flatMap((member) => (member === undefined ? [] : downReasons(pair, member)))
+    : []
+  const reasons = [...interrupted, ...verdict.reasons, ...down]
   return verdict.state === 'protected' && interrupted.length > 0 ? {state: 'suspect', reasons} : {...verdict, reasons}
 }
 
@@ -310,31 +316,4 @@ function interruptions(members: ReadonlyArray<Known | undefined>): Reason[] {
   return [...plans.values()].map(({host, intent}) =>
     reason('interrupted', `interrupted: ${intent.title}`, {host, remedy: intent.finish}),
   )
-}
-
-function memberStatus(seen: Seen): MemberStatus {
-  if ('unreachable' in seen) {
-    return {
-      host: seen.host,
-      reachable: false,
-      role: undefined,
-      currency: undefined,
-      domain: 'unknown',
-      qemu: undefined,
-      epoch: undefined,
-      alone: false,
-    }
-  }
-  const {host, member} = {host: seen.host, member: seen.member}
-  const {record} = member
-  return {
-    host,
-    reachable: true,
-    role: record?.role,
-    currency: record === undefined ? undefined : member.blindSince === undefined ? currencyOf(record) : 'unknown',
-    domain: member.domain,
-    qemu: member.vm?.qemuVersion,
-    epoch: record?.generation.epoch,
-    alone: record?.alone ?? false,
-  }
 }

@@ -1,4 +1,5 @@
-import type {PairRecord} from './record.js'
+import type {CopyFault} from './copy-faults.js'
+import type {Generation, PairRecord, Role} from './record.js'
 
 /**
  * What one agent sees of its member of a pair at one moment; everything `colo pair status` knows.
@@ -14,6 +15,10 @@ export interface MemberObservation {
   readonly intent: IntentSummary | undefined
   /** what libvirt says */
   readonly domain: 'absent' | 'running' | 'paused' | 'other'
+  /** while no domain is there: how the copy's files differ from its record */
+  readonly copyFaults?: readonly CopyFault[]
+  /** the host has booted, and this is why its agent has not started the copy */
+  readonly boot?: {readonly kind: 'wait' | 'leave'; readonly why: string}
   /** `hung`: connected or connectable, but no reply in time; `busy`: somebody else holds the socket */
   readonly qmp: 'connected' | 'absent' | 'hung'
   readonly vm: VmObservation | undefined
@@ -125,9 +130,13 @@ export interface IntentSummary {
 }
 
 export interface PeerWord {
+  /** when it came, by this host's clock */
   readonly atMs: number
   readonly generationId: string
   readonly epoch: number
   readonly alone: boolean
   readonly domain: string
+  readonly role: Role
+  /** its ancestors may be cut short while it is the generation of this side */
+  readonly generation: Generation
 }

@@ -63,6 +63,8 @@ export interface PairRecord {
   readonly wasProtected: boolean
   /** stopped cleanly: guest off, quorum flushed without error */
   readonly clean: boolean
+  /** stopped only because its host went down: its agent starts it when the host is back */
+  readonly startAtBoot?: boolean
   readonly marks: Marks
   readonly ports: PairPorts
   /** replication addresses by host name */

@@ -1,3 +1,4 @@
+import type {CopyFault} from '../pair/copy-faults.js'
 import type {Generation, Marks, PairRecord, Role} from '../pair/record.js'
 
 /**
@@ -194,6 +195,11 @@ export type RecordAction =
   | {readonly kind: 'record-change'; readonly change: RecordChange}
   /** reads inode, device and size of the pair's images and notes them in the record */
   | {readonly kind: 'record-images'; readonly images: ReadonlyArray<{readonly disk: string; readonly path: string}>}
+  /**
+   * refuses to go on when the images are not those of the record: missing, replaced, shortened or never noted. `accepted`: kinds of fault
+   * that the operator has accepted by name
+   */
+  | {readonly kind: 'images-verify'; readonly accepted: ReadonlyArray<CopyFault['kind']>}
   /** notes the NBD connections in use now as those of the protection; fails when one is missing */
   | {readonly kind: 'protection-begin'}
   | {readonly kind: 'record-remove'}
@@ -206,5 +212,6 @@ export interface RecordChange {
   readonly alone?: boolean
   readonly wasProtected?: boolean
   readonly clean?: boolean
+  readonly startAtBoot?: boolean
   readonly marks?: Marks
 }

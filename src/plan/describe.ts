@@ -163,6 +163,10 @@ export function describeAction(action: Action, options: DescribeOptions = {}): r
       return [`# record: ${describeChange(action.change)}`]
     case 'record-images':
       return [`# record: inode, device and size of ${action.images.map(({path}) => path).join(', ')}`]
+    case 'images-verify':
+      return [
+        `# compare path, inode and size of the images with the record${action.accepted.length === 0 ? '' : `; accepted: ${action.accepted.join(', ')}`}`,
+      ]
     case 'protection-begin':
       return ['# record: the NBD connections in use now as those of the protection']
     case 'record-remove':

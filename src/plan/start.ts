@@ -1,9 +1,11 @@
+import type {CopyFault} from '../pair/copy-faults.js'
 import {layoutOfPair, type MemberXml, type PairIdentity} from '../pair/identity.js'
+import type {PairLayout} from '../pair/layout.js'
 import type {Generation} from '../pair/record.js'
 import * as network from './parts/network.js'
 import {step} from './parts/steps.js'
 import * as storage from './parts/storage.js'
-import type {Plan} from './plan.js'
+import type {Plan, Step} from './plan.js'
 
 export interface StartInput {
   readonly planId: string
@@ -16,6 +18,10 @@ export interface StartInput {
   readonly mergeOverlays: boolean
   /** names of the disks whose overlays are to be merged; all unless told */
   readonly unmerged?: readonly string[] | undefined
+  /** the other host's copy is stale and still runs, fenced: it is ended first */
+  readonly endPeer?: boolean
+  /** what is wrong with the files of the copy and was accepted by name */
+  readonly accepted: ReadonlyArray<CopyFault['kind']>
   readonly xml: MemberXml
 }
 
@@ -31,6 +37,8 @@ export function planStart(input: StartInput): Plan {
     finish: `colo pair start ${identity.spec.name}`,
     pointOfNoReturn: `${host}/alone`,
     steps: [
+      ...(input.endPeer === true ? [endStale(layout, input.peer)] : []),
+      step(host, 'verify', 'compare the images with the record', [{kind: 'images-verify', accepted: input.accepted}]),
       ...(input.mergeOverlays
         ? [
             step(
@@ -48,7 +56,15 @@ export function planStart(input: StartInput): Plan {
       step(host, 'alone', 'note that this side goes on alone', [
         {
           kind: 'record-change',
-          change: {role: 'primary', generation, alone: true, wasProtected: false, clean: false, marks: {}},
+          change: {
+            role: 'primary',
+            generation,
+            alone: true,
+            wasProtected: false,
+            clean: false,
+            startAtBoot: false,
+            marks: {},
+          },
         },
       ]),
       step(host, 'domain', 'start the guest', [
@@ -61,4 +77,12 @@ export function planStart(input: StartInput): Plan {
       ]),
     ],
   }
+}
+
+function endStale(layout: PairLayout, host: string): Step {
+  return step(host, 'end-stale', 'end the stale copy', [
+    ...network.taps(layout, 'down'),
+    {kind: 'domain-destroy', domain: layout.domain},
+    ...network.noTapFilters(layout),
+  ])
 }

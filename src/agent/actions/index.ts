@@ -101,6 +101,8 @@ export function performAction(action: Action, context: ActionContext): Promise<A
       return records.changeRecord(action, context)
     case 'record-images':
       return records.recordImages(action, context)
+    case 'images-verify':
+      return records.verifyImages(action, context)
     case 'protection-begin':
       return records.beginProtection(action, context)
     case 'record-remove':

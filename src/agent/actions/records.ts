@@ -1,7 +1,9 @@
 import {isDeepStrictEqual} from 'node:util'
-import {ConflictError, NotFoundError} from '../../errors.js'
+import {ConflictError, NotFoundError, RefusedError} from '../../errors.js'
 import type {ImageIdentity, PairRecord} from '../../pair/record.js'
+import {faultText} from '../../pair/start-rules.js'
 import type {ActionContext} from '../action-context.js'
+import {faultsOfCopy} from '../files-of-copy.js'
 import type {ActionOf, Perform} from './common.js'
 
 /** See the action `record-create`. */
@@ -35,6 +37,16 @@ export const recordImages: Perform<ActionOf<'record-images'>> = async (action, c
   if (isDeepStrictEqual((await recordOf(context)).images, images)) return 'unchanged'
   await context.record.change({images})
   return 'changed'
+}
+
+/** See the action `images-verify`. */
+export const verifyImages: Perform<ActionOf<'images-verify'>> = async ({accepted}, context) => {
+  const record = await recordOf(context)
+  const fault = (await faultsOfCopy(record, context.files)).find(({kind}) => !accepted.includes(kind))
+  if (fault === undefined) return 'unchanged'
+  throw new RefusedError(`${context.pair} must not start: ${faultText(record.host, fault)}`, {
+    hint: `nothing was changed; see what may be done: colo pair start ${context.pair} --dry-run`,
+  })
 }
 
 /** See the action `record-remove`. */

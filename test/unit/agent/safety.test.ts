@@ -109,6 +109,7 @@ test('a disk whose overlays have left the chain is noted while the others go on:
 test('a start merges the overlays of the disks that still need it only', () => {
   const record = recordOf('primary')
   const plan = planStart({
+    accepted: [],
     planId: 'p',
     identity: identityOf(record),
     host: 'alpha',

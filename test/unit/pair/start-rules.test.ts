@@ -1,6 +1,12 @@
 import * as assert from 'uvu/assert'
-import {firstGeneration, nextGeneration} from '../../../src/pair/generation.js'
-import type {PairRecord} from '../../../src/pair/record.js'
+import {
+  ancestorLimit,
+  firstGeneration,
+  kinship,
+  mergedGeneration,
+  nextGeneration,
+} from '../../../src/pair/generation.js'
+import type {Generation, PairRecord} from '../../../src/pair/record.js'
 import {decideStart} from '../../../src/pair/start-rules.js'
 import {recordOf} from '../../support/pair-fixtures.js'
 import {suite} from '../../support/suite.js'
@@ -101,6 +107,42 @@ const cases: readonly Case[] = [
     ],
     expect: {refuse: /both copies went on alone/},
   },
+  {
+    name: 'both alone in one generation: split-brain',
+    records: [recordOf('primary', {alone: true}), recordOf('secondary', {role: 'primary', alone: true})],
+    expect: {refuse: /both copies went on alone/},
+  },
+  {
+    name: 'the peer answers without a record: said so, and refused',
+    records: [recordOf('primary')],
+    expect: {refuse: /beta answers, but has no record/},
+  },
+  {
+    name: 'both answer, and the host named with --alone is not the one: refused, not obeyed',
+    records: [recordOf('primary'), recordOf('secondary', {role: 'primary', alone: true, generation: second})],
+    alone: 'alpha',
+    expect: {refuse: /both hosts answer, and the copy to start is the one on beta/},
+  },
+  {
+    name: 'the host named with --alone does not answer: the other one is not started instead',
+    records: [recordOf('primary', {alone: true})],
+    silent: ['beta'],
+    alone: 'beta',
+    expect: {refuse: /beta does not answer/},
+  },
+  {
+    name: 'so far behind that the ids cannot tell, and never alone: outdated, no split-brain',
+    records: [recordOf('secondary'), recordOf('primary', {alone: true, generation: aged(first)})],
+    expect: {start: 'alpha'},
+  },
+  {
+    name: 'so far behind that the ids cannot tell, but it went on alone: split-brain',
+    records: [
+      recordOf('secondary', {role: 'primary', alone: true}),
+      recordOf('primary', {alone: true, generation: aged(first)}),
+    ],
+    expect: {refuse: /both copies went on alone/},
+  },
   {name: 'no record at all', records: [], silent: ['alpha', 'beta'], expect: {refuse: /no host/}},
 ]
 
@@ -116,6 +158,30 @@ for (const {name, records, silent = [], alone, expect} of cases) {
       assert.is(decision.merge, expect.merge ?? false)
     }
   })
+}
+
+test('kinship: beyond the end of the list nothing is said; within it, unrelated is unrelated', () => {
+  const old = aged(first)
+  assert.is(kinship(first, old), 'untold')
+  assert.is(kinship(old, first), 'untold')
+  assert.is(kinship(nextGeneration(first, 'stray'), nextGeneration(second, 'gen-3')), 'unrelated')
+  let young = first
+  for (let n = 0; n < ancestorLimit; n++) young = nextGeneration(young, `near-${n}`)
+  assert.is(kinship(first, young), 'older', 'the last one listed')
+})
+
+test('the generation that ends a split-brain follows from both', () => {
+  const [kept, discarded] = [nextGeneration(first, 'kept'), nextGeneration(second, 'discarded')]
+  const merged = mergedGeneration(kept, discarded, 'merged')
+  assert.is(merged.epoch, 4)
+  for (const parent of [kept, discarded, first]) assert.is(kinship(parent, merged), 'older')
+})
+
+/** More generations on than a list of ancestors holds. */
+function aged(generation: Generation): Generation {
+  let young = generation
+  for (let n = 0; n <= ancestorLimit + 10; n++) young = nextGeneration(young, `aged-${n}`)
+  return young
 }
 
 test.run()

@@ -46,6 +46,7 @@ const resync = (change: Partial<ResyncInput> = {}) =>
 const create = planCreate({planId: 'p', identity, generation, xml, freshSecondaryImages: true, nowMs: 0})
 const destroy = planDestroy({planId: 'p', identity, keep: 'alpha', hosts: ['alpha', 'beta'], deleteCopies: true})
 const start = planStart({
+  accepted: [],
   planId: 'p',
   identity,
   host: 'beta',
