@@ -7,6 +7,7 @@
  *
  *   GET /                                       the same on both sides
  *   GET /uptime                                 differs between the sides: forces a divergence
+ *   GET /time                                   wall clock and monotonic clock, seconds; differs likewise
  *   GET /bytes?count=N                          N deterministic bytes
  *   GET /write?disk=D&sector=S&value=TEXT       one 512-byte sector, fsynced before the answer
  *   GET /read?disk=D&sector=S                   the text in that sector, read past the page cache
@@ -198,6 +199,14 @@ static void serve_http(int fd)
         char text[64];
         clock_gettime(CLOCK_MONOTONIC, &now);
         snprintf(text, sizeof text, "%ld.%09ld\n", (long)now.tv_sec, now.tv_nsec);
+        reply_text(fd, "200 OK", text);
+    } else if (strcmp(path, "/time") == 0) {
+        struct timespec wall, steady;
+        char text[96];
+        clock_gettime(CLOCK_REALTIME, &wall);
+        clock_gettime(CLOCK_MONOTONIC, &steady);
+        snprintf(text, sizeof text, "%ld.%09ld %ld.%09ld\n", (long)wall.tv_sec, wall.tv_nsec, (long)steady.tv_sec,
+                 steady.tv_nsec);
         reply_text(fd, "200 OK", text);
     } else if (strcmp(path, "/bytes") == 0) {
         serve_bytes(fd, query);
