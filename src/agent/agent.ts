@@ -12,7 +12,7 @@ import {BeaconService} from './beacon-service.js'
 import {serveClient} from './client.js'
 import type {ConnectQmp} from './keeper.js'
 import {Locks} from './locks.js'
-import type {Roots} from './member-layout.js'
+import {startsDirectory, type Roots} from './member-layout.js'
 import {Members} from './members.js'
 import {AgentMethods} from './methods.js'
 import {protocolVersion, type Hello, type Params} from './protocol.js'
@@ -149,6 +149,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
 async function makeRoots(files: Files, roots: Roots, socketPath: string): Promise<void> {
   await files.makeDirectory(dirname(socketPath), 0o711)
   await files.makeDirectory(roots.runRoot, 0o711)
+  await files.makeDirectory(startsDirectory(roots), 0o700)
   await files.makeDirectory(dirname(roots.stateRoot), 0o711)
   await files.makeDirectory(roots.stateRoot, 0o700)
 }

@@ -1,3 +1,4 @@
+import {dirname} from 'node:path'
 import {layoutOf, runRoot, stateRoot, type PairLayout} from '../pair/layout.js'
 import type {PairSpec} from '../pair/spec.js'
 
@@ -8,6 +9,11 @@ export interface Roots {
 }
 
 export const defaultRoots: Roots = {stateRoot, runRoot}
+
+/** Root's alone, beside the directories of the pairs. */
+export function startsDirectory(roots: Roots): string {
+  return `${dirname(roots.runRoot)}/starts`
+}
 
 /** The layout of a pair below other roots. */
 export function layoutAt(spec: PairSpec, roots: Roots): PairLayout {
@@ -24,6 +30,7 @@ export function layoutAt(spec: PairSpec, roots: Roots): PairLayout {
     runDir: move(layout.runDir),
     agentSocket: move(layout.agentSocket),
     yankSocket: move(layout.yankSocket),
+    startNote: `${startsDirectory(roots)}/${spec.name}`,
     nics: layout.nics.map((nic) => ({
       ...nic,
       captureSocket: move(nic.captureSocket),

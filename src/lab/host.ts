@@ -7,6 +7,7 @@ import {systemClock} from '../os/clock.js'
 import {childrenOf, identify, isAlive, signalProcess, type ProcessId} from '../os/proc.js'
 import type {Argv, Run} from '../os/process.js'
 import {spawnDetached} from '../os/spawn.js'
+import {readTemplate} from '../os/templates.js'
 import type {Accelerator} from './accel.js'
 import {hostsFile, inventoryYaml, libvirtdConf, sshConfig} from './config-files.js'
 import {namespaces, type LabHost} from './layout.js'
@@ -35,6 +36,7 @@ export async function prepareHost(run: Run, paths: LabPaths, host: LabHost): Pro
   await putAsset('etc/ssh/sshd_config.d/colo-lab.conf', 'sshd.conf')
   await putAsset('usr/local/sbin/colo-lab-init', 'host-init.sh', 0o755)
   await putAsset('usr/local/sbin/colo-lab-agent', 'host-agent.sh', 0o755)
+  await put('etc/libvirt/hooks/qemu.d/colo', (await readTemplate('libvirt/qemu-hook.sh')).text, 0o755)
   await putSshIdentity(run, paths, host)
   await mkdir(join(upper, 'usr/local/bin'), {recursive: true})
   await rm(join(upper, 'usr/local/bin/colo'), {force: true})

@@ -3,6 +3,8 @@ import {onHost, type DiskSpec, type NicSpec, type PairSpec} from './spec.js'
 /** Where agents keep what must survive, and what must not. */
 export const stateRoot = '/var/lib/colo/pairs'
 export const runRoot = '/run/colo/pairs'
+/** Notes for the libvirt hook, one per start that is being asked for. */
+export const startsRoot = '/run/colo/starts'
 
 /** Names of everything that belongs to one pair on one host, derived from the spec alone. */
 export interface PairLayout {
@@ -13,6 +15,8 @@ export interface PairLayout {
   readonly agentSocket: string
   /** out-of-band, opened for milliseconds */
   readonly yankSocket: string
+  /** what the libvirt hook lets this pair's domain start by; there for as long as libvirt is being asked */
+  readonly startNote: string
   /** nftables table (family inet) that opens the pair's ports to the peer only */
   readonly firewallTable: string
   readonly iothread: string
@@ -100,6 +104,7 @@ export function layoutOf(spec: PairSpec): PairLayout {
     runDir,
     agentSocket: `${runDir}/agent.qmp`,
     yankSocket: `${runDir}/yank.qmp`,
+    startNote: `${startsRoot}/${spec.name}`,
     firewallTable: `colo-${spec.name}`,
     iothread: 'colo-compare',
     disks: spec.disks.map((disk, index) => ({

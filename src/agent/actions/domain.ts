@@ -1,3 +1,4 @@
+import {randomBytes} from 'node:crypto'
 import {ConflictError, TimedOutError, ToolError} from '../../errors.js'
 import {
   createArgv,
@@ -22,9 +23,7 @@ const GONE_MS = 30_000
 export const createDomain: Perform<ActionOf<'domain-create'>> = async ({domain, xml}, context) => {
   const state = await stateOf(context, domain)
   if (state === undefined) {
-    const file = `${context.layout.stateDir}/domain.xml`
-    await context.files.writeAtomic(file, xml, 0o600)
-    await context.run(createArgv(file), {timeoutMs: CREATE_MS})
+    await askLibvirt(context, xml)
     await context.vm.attach(ATTACH_MS)
     return 'changed'
   }
@@ -41,6 +40,20 @@ export const createDomain: Perform<ActionOf<'domain-create'>> = async ({domain, 
   }
   await context.vm.qmp() // connects where the agent does not hold it yet
   return 'unchanged'
+}
+
+/** The hook on this host lets a copy of a pair start only with the word that is noted while libvirt is being asked. */
+async function askLibvirt({layout, files, run}: ActionContext, xml: string): Promise<void> {
+  const {withStartWord} = await import('../../libvirt/start-word.js')
+  const file = `${layout.stateDir}/domain.xml`
+  const word = randomBytes(16).toString('hex')
+  await files.writeAtomic(file, withStartWord(xml, word), 0o600)
+  await files.writeAtomic(layout.startNote, `${word} ${process.pid}\n`, 0o600)
+  try {
+    await run(createArgv(file), {timeoutMs: CREATE_MS})
+  } finally {
+    await files.remove(layout.startNote)
+  }
 }
 
 /** See the action `domain-destroy`. A domain of that name which is not this pair's is left alone. */

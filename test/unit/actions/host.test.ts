@@ -12,14 +12,17 @@ const uuid = '11111111-2222-4333-8444-555555555555'
 const xml = `<domain><name>web1</name><uuid>${uuid}</uuid></domain>`
 const create = {kind: 'domain-create', domain: 'web1', xml} as const
 
-test('domain-create writes the XML for root only, starts it paused and connects', async () => {
+test('domain-create notes the word of this start for the hook while libvirt is asked, starts it paused and connects', async () => {
   const {context, files, ran, calls, state} = world()
   state.answer = (argv) => {
     if (argv.includes('domstate')) throw exitOf(argv, 1, "error: failed to get domain 'web1'")
+    const [, word, by] = /^([0-9a-f]{32}) (\d+)\n$/.exec(files.texts.get('/run/colo/starts/web1') ?? '') ?? []
+    assert.equal(Number(by), process.pid)
+    assert.ok(files.texts.get('/var/lib/colo/pairs/web1/domain.xml')?.includes(`start='${word ?? '?'}'`))
     return undefined
   }
   await performAction(create, context)
-  assert.equal(files.texts.get('/var/lib/colo/pairs/web1/domain.xml'), xml)
+  assert.ok(!files.texts.has('/run/colo/starts/web1'), 'the note is gone')
   assert.deepEqual(ran.at(-1)?.slice(4), ['create', '--file', '/var/lib/colo/pairs/web1/domain.xml', '--paused'])
   assert.deepEqual(calls, ['attach'])
 })
