@@ -47,7 +47,7 @@ function hookOf(t: T) {
     },
     call: (guest: string, xml: string, [operation, part] = ['prepare', 'begin']): Promise<Outcome> =>
       new Promise((resolve) => {
-        const child = execFile(file, [guest, operation!, part!, '-'], (error, stdout, stderr) => {
+        const child = execFile(file, [guest, operation, part, '-'], (error, stdout, stderr) => {
           resolve({status: error === null ? 0 : Number(error.code), stdout, stderr})
         })
         child.stdin?.on('error', () => undefined) // it reads nothing when it need not
