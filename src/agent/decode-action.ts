@@ -175,6 +175,8 @@ const planKinds = [
   'checkpoint',
   'repair',
   'disk',
+  'resolve',
+  'apply',
 ] as const satisfies readonly PlanKind[]
 
 export const planSchema = v.strictObject({

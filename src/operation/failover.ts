@@ -68,7 +68,7 @@ function chooseTarget(context: OperationContext, found: FoundPair, options: Fail
   const {primary, splitBrain} = authorityOf(seen)
   if (splitBrain) {
     throw new RefusedError(`cannot fail over ${found.pair}: both copies went on alone (split-brain)`, {
-      hint: 'name the copy to discard first: colo pair status ' + found.pair,
+      hint: `name the copy to discard first: colo pair resolve ${found.pair} --discard HOST`,
     })
   }
   const status = assess(found.pair, seen, context.clock.now())

@@ -88,7 +88,9 @@ function runningPrimary(found: FoundPair, state: string): Known {
   const {primary, splitBrain} = authorityOf(found.sides.map(seenOf))
   const {pair} = found
   if (splitBrain)
-    throw new RefusedError(`cannot resync ${pair}: both copies went on alone; one must be discarded by name`)
+    throw new RefusedError(`cannot resync ${pair}: both copies went on alone; one must be discarded by name`, {
+      hint: `colo pair resolve ${pair} --discard HOST`,
+    })
   if (primary?.qmp !== 'connected') {
     const silent = found.sides.find((side) => 'problem' in side)
     if (primary === undefined && silent !== undefined && 'problem' in silent) throw silent.problem

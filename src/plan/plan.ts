@@ -1,7 +1,17 @@
 import type {Action} from './action.js'
 
 export type PlanKind =
-  'create' | 'failover' | 'resync' | 'destroy' | 'start' | 'stop' | 'checkpoint' | 'repair' | 'disk'
+  | 'create'
+  | 'failover'
+  | 'resync'
+  | 'destroy'
+  | 'start'
+  | 'stop'
+  | 'checkpoint'
+  | 'repair'
+  | 'disk'
+  | 'resolve'
+  | 'apply'
 
 /** One step of a plan: who does what, and how it is taken back. */
 export interface Step {
