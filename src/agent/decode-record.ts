@@ -3,7 +3,7 @@ import {ColoError} from '../errors.js'
 import {exitCodes} from '../exit-codes.js'
 import {parseHostName, parsePairName} from '../pair/names.js'
 import {recordFormat, type Generation, type PairRecord} from '../pair/record.js'
-import type {HostName, PairName, PairSpec, PerHost} from '../pair/spec.js'
+import type {DiskDevice, HostName, PairName, PairSpec, PerHost} from '../pair/spec.js'
 import {decode, integer, parseJson, path, port, word} from './decode.js'
 
 /** The file was written by a newer release; it is neither used nor rewritten. Exit 1. */
@@ -33,6 +33,31 @@ function perHost(value: v.GenericSchema<unknown, string>): v.GenericSchema<unkno
   return v.union([v.strictObject({same: value}), v.strictObject({byHost: v.record(v.string(), value)})])
 }
 
+const diskDevice = v.strictObject({
+  serial: v.exactOptional(v.string()),
+  bootIndex: v.exactOptional(integer(1)),
+  address: v.exactOptional(
+    v.union([
+      v.strictObject({ideBus: integer(), ideUnit: integer()}),
+      v.strictObject({
+        bus: integer(),
+        slot: integer(),
+        function: integer(),
+        multifunction: v.exactOptional(v.literal(true)),
+      }),
+    ]),
+  ),
+  cache: v.exactOptional(v.picklist(['none', 'writeback', 'writethrough', 'directsync'])),
+  io: v.exactOptional(v.picklist(['native', 'threads', 'io_uring'])),
+  discard: v.exactOptional(v.picklist(['unmap', 'ignore'])),
+  detectZeroes: v.exactOptional(v.picklist(['on', 'off', 'unmap'])),
+  queues: v.exactOptional(integer(1)),
+  queueSize: v.exactOptional(integer(1)),
+  logicalBlockSize: v.exactOptional(integer(1)),
+  physicalBlockSize: v.exactOptional(integer(1)),
+  rotationRate: v.exactOptional(integer()),
+}) satisfies v.GenericSchema<unknown, DiskDevice>
+
 const spec = v.strictObject({
   apiVersion: v.literal('colo/v1'),
   name: pairName,
@@ -48,6 +73,14 @@ const spec = v.strictObject({
     onPoweroff: v.picklist(['stop', 'restart']),
     onReboot: v.picklist(['restart', 'stop']),
     kernel: v.exactOptional(v.strictObject({image: path, initrd: v.exactOptional(path), cmdline: v.string()})),
+    imported: v.exactOptional(
+      v.strictObject({
+        uuid: v.exactOptional(word),
+        skeleton: v.string(),
+        dropped: v.array(v.string()),
+        files: v.array(path),
+      }),
+    ),
   }),
   disks: v.array(
     v.strictObject({
@@ -57,6 +90,7 @@ const spec = v.strictObject({
       sizeBytes: integer(1),
       bus: v.picklist(['virtio', 'ide']),
       scratch: v.exactOptional(perHost(path)),
+      device: v.exactOptional(diskDevice),
     }),
   ),
   nics: v.array(

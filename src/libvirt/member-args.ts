@@ -1,6 +1,6 @@
 import {overlayPaths, type DiskLayout, type NicLayout, type PairLayout} from '../pair/layout.js'
 import type {PairRecord, Role} from '../pair/record.js'
-import {onHost, type PairSpec} from '../pair/spec.js'
+import {onHost, type DiskDevice, type PairSpec} from '../pair/spec.js'
 import {UsageError} from '../errors.js'
 
 /** What both the XML and QEMU's own arguments of one member are made of. */
@@ -75,10 +75,32 @@ function secondaryNodes(input: MemberInput, disk: DiskLayout): string[] {
 function parentNodes(input: MemberInput, disk: DiskLayout): string[] {
   const path = onHost(disk.spec.image, input.host)
   if (path === undefined) throw missing(`disk ${disk.spec.name}: image`, input.host)
+  const {device = {}, format} = disk.spec
+  const cache = {direct: isDirect(device), 'no-flush': false}
+  const aio = device.io === undefined ? {} : {aio: device.io}
+  const holes = {
+    ...(device.discard === undefined ? {} : {discard: device.discard}),
+    ...(device.detectZeroes === undefined ? {} : {'detect-zeroes': device.detectZeroes}),
+  }
   return [
-    ...json('-blockdev', fileNode(disk.parentFile, path)),
-    ...json('-blockdev', {driver: disk.spec.format, 'node-name': disk.parent, file: disk.parentFile}),
+    ...json('-blockdev', {...fileNode(disk.parentFile, path), cache, ...aio, ...pick(holes, 'discard')}),
+    ...json('-blockdev', {
+      driver: format,
+      'node-name': disk.parent,
+      file: disk.parentFile,
+      ...(cache.direct ? {cache} : {}),
+      ...holes,
+    }),
   ]
+}
+
+/** `none` and `directsync` go by the host's page cache. */
+function isDirect({cache}: DiskDevice): boolean {
+  return cache === 'none' || cache === 'directsync'
+}
+
+function pick<V extends object>(values: V, key: keyof V): Partial<V> {
+  return values[key] === undefined ? {} : ({[key]: values[key]} as Partial<V>)
 }
 
 function fileNode(node: string, filename: string): object {
@@ -105,20 +127,28 @@ function quorumOver(disk: DiskLayout, childNode: string): string[] {
 const serialLength = 20
 
 function deviceOf(input: MemberInput, disk: DiskLayout, index: number): object {
+  const {address} = disk
+  const {device} = disk.spec
   const shared = {
     id: `${disk.quorum}-device`,
     drive: disk.quorum,
-    serial: disk.spec.name.slice(0, serialLength),
-    'write-cache': 'on',
-    ...(index === 0 && input.spec.vm.kernel === undefined && {bootindex: 1}),
+    ...(device === undefined
+      ? {
+          serial: disk.spec.name.slice(0, serialLength),
+          'write-cache': 'on',
+          ...(index === 0 && input.spec.vm.kernel === undefined && {bootindex: 1}),
+        }
+      : importedProperties(device)),
   }
-  const {address} = disk
   if ('slot' in address) {
     return {
       driver: 'virtio-blk-pci',
       ...shared,
-      bus: isQ35(input.record.machine) ? 'pcie.0' : 'pci.0',
-      addr: hex(address.slot),
+      ...(device?.queues === undefined ? {} : {'num-queues': device.queues}),
+      ...(device?.queueSize === undefined ? {} : {'queue-size': device.queueSize}),
+      bus: pciBus(address.bus, input.record.machine),
+      addr: address.function === 0 ? hex(address.slot) : `${hex(address.slot)}.${hex(address.function)}`,
+      ...(address.multifunction === true ? {multifunction: true} : {}),
     }
   }
   // i440fx: two buses of two; q35: AHCI, six buses of one
@@ -126,6 +156,25 @@ function deviceOf(input: MemberInput, disk: DiskLayout, index: number): object {
     ? {bus: `ide.${address.ideBus * 2 + address.ideUnit}`, unit: 0}
     : {bus: `ide.${address.ideBus}`, unit: address.ideUnit}
   return {driver: 'ide-hd', ...shared, ...place}
+}
+
+/** What the guest sees of the disk, as libvirt would have given it to QEMU. @see libvirt src/qemu/qemu_command.c, qemuBuildDiskDeviceProps */
+function importedProperties(device: DiskDevice): object {
+  const through = device.cache === 'writethrough' || device.cache === 'directsync'
+  return {
+    ...(device.serial === undefined ? {} : {serial: device.serial}),
+    'write-cache': through ? 'off' : 'on',
+    ...(device.bootIndex === undefined ? {} : {bootindex: device.bootIndex}),
+    ...(device.logicalBlockSize === undefined ? {} : {logical_block_size: device.logicalBlockSize}),
+    ...(device.physicalBlockSize === undefined ? {} : {physical_block_size: device.physicalBlockSize}),
+    ...(device.rotationRate === undefined ? {} : {rotation_rate: device.rotationRate}),
+  }
+}
+
+/** QEMU's name of libvirt's PCI controller of that index; the root has another one. */
+function pciBus(index: number, machine: string): string {
+  if (index > 0) return `pci.${index}`
+  return isQ35(machine) ? 'pcie.0' : 'pci.0'
 }
 
 /** With `via: tc` the kernel forwards frames, and only the rewriter is left of QEMU's filters. */

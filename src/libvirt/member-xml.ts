@@ -44,19 +44,20 @@ export function skeletonName(machine: string): 'pc.xml' | 'q35.xml' {
  */
 export function buildMemberXml(input: MemberXmlInput): string {
   const {spec, record, layout} = input
-  const skeleton = readSkeleton(input)
+  const {imported} = spec.vm
+  const skeleton = imported === undefined ? readSkeleton(input) : importedSkeleton(imported.skeleton, input)
   const args = memberArgs(input).map((value) => element('qemu:arg', {value}))
   const edits: ReadonlyArray<(domain: XmlElement) => XmlElement> = [
     (domain) => setAttribute(domain, 'type', record.accel === 'kvm' ? 'kvm' : 'qemu'),
     (domain) => setAttribute(domain, 'xmlns:qemu', qemuNamespace),
     (domain) => set(domain, element('name', {}, [layout.domain])),
-    (domain) => set(domain, element('uuid', {}, [record.uuid])),
+    (domain) => set(domain, element('uuid', {}, [imported?.uuid ?? record.uuid])),
     (domain) => edit(domain, 'metadata', (metadata) => set(metadata, pairElement(spec.name, record.uuid))),
     (domain) => set(domain, kibibytes('memory', spec.vm.memoryBytes)),
     (domain) => set(domain, kibibytes('currentMemory', spec.vm.memoryBytes)),
     (domain) => set(domain, element('vcpu', {placement: 'static'}, [String(spec.vm.vcpus)])),
     (domain) => edit(domain, 'os', (os) => withBoot(os, spec.vm, record.machine)),
-    (domain) => set(domain, cpuOf(spec.vm.cpu, record.accel)),
+    (domain) => (imported === undefined ? set(domain, cpuOf(spec.vm.cpu, record.accel)) : domain),
     (domain) => withLifecycle(domain, spec.vm),
     (domain) => edit(domain, 'devices', (devices) => withDevices(devices, input)),
     (domain) => edit(domain, 'qemu:commandline', (line) => append(line, ...args)),
@@ -83,6 +84,13 @@ function readSkeleton({template, templateSource = 'domain template'}: MemberXmlI
     })
   }
   return domain
+}
+
+/** An imported definition says all that a template would, but how members are labelled, and that the guest must not sleep. */
+function importedSkeleton(text: string, input: MemberXmlInput): XmlElement {
+  const template = readSkeleton(input)
+  const ours = children(template).filter(({name}) => name === 'seclabel' || name === 'pm')
+  return append(parseXml(text, {source: `imported definition of ${input.spec.name}`, root: 'domain'}), ...ours)
 }
 
 function pairElement(name: string, uuid: string): XmlElement {
@@ -169,7 +177,26 @@ function withDevices(devices: XmlElement, input: MemberXmlInput): XmlElement {
         : device,
     ),
   }
-  return append(named, ...input.layout.nics.map((nic) => interfaceOf(nic, input)))
+  const theirs = children(named, 'interface')
+  const nics = input.layout.nics.map((nic) => {
+    const mine = interfaceOf(nic, input)
+    const imported = theirs.find((each) => attribute(child(each, 'mac') ?? each, 'address') === nic.spec.mac)
+    return imported === undefined ? mine : withGuestSide(mine, imported)
+  })
+  return append(
+    remove(named, ({name}) => name === 'interface'),
+    ...nics,
+  )
+}
+
+/** Where it is plugged in and its model are ours; what the guest sees of the device is the imported definition's. */
+function withGuestSide(mine: XmlElement, imported: XmlElement): XmlElement {
+  const kept = remove(mine, ({name}) => name === 'rom' || name === 'address')
+  return children(imported).reduce((nic, part) => {
+    if (part.name === 'mac') return nic
+    if (part.name === 'driver') return edit(nic, 'driver', (driver) => append(driver, ...part.children))
+    return append(nic, part)
+  }, kept)
 }
 
 /**

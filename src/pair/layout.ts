@@ -1,4 +1,4 @@
-import {onHost, type DiskSpec, type NicSpec, type PairSpec} from './spec.js'
+import {onHost, type DiskSpec, type NicSpec, type PairSpec, type PciAddress} from './spec.js'
 
 /** Where agents keep what must survive, and what must not. */
 export const stateRoot = '/var/lib/colo/pairs'
@@ -42,8 +42,8 @@ export interface DiskLayout {
   readonly mirrorJob: string
   /** quorum child name of `nbd` */
   readonly secondChild: 'children.1'
-  /** PCI slot of a virtio disk, or IDE bus and unit */
-  readonly address: {readonly slot: number} | {readonly ideBus: number; readonly ideUnit: number}
+  /** PCI place of a virtio disk, or IDE bus and unit */
+  readonly address: PciAddress | {readonly ideBus: number; readonly ideUnit: number}
 }
 
 /** Objects, chardevs, tap and port names of one NIC. */
@@ -122,7 +122,10 @@ export function layoutOf(spec: PairSpec): PairLayout {
       mirrorJob: `resync${index}`,
       secondChild: 'children.1',
       address:
-        disk.bus === 'virtio' ? {slot: firstDiskSlot + virtio++} : {ideBus: Math.floor(ide / 2), ideUnit: ide++ % 2},
+        disk.device?.address ??
+        (disk.bus === 'virtio'
+          ? {bus: 0, slot: firstDiskSlot + virtio++, function: 0}
+          : {ideBus: Math.floor(ide / 2), ideUnit: ide++ % 2}),
     })),
     nics: spec.nics.map((nic, index) => nicLayout(spec, nic, index)),
   }

@@ -36,16 +36,57 @@ export interface VmSpec {
   readonly onReboot: 'restart' | 'stop'
   /** direct kernel boot; without it the firmware boots the first disk */
   readonly kernel?: {readonly image: string; readonly initrd?: string; readonly cmdline: string}
+  /** what else an existing libvirt domain said; without it the domain is made from a template */
+  readonly imported?: ImportedVm
+}
+
+/** The parts of a foreign definition that no other field holds, as `src/libvirt/import.ts` let them through. */
+export interface ImportedVm {
+  /** the guest's own (SMBIOS); the pair's where the definition had none */
+  readonly uuid?: string
+  /** domain XML: features, CPU, clock, controllers, NICs by their MAC and so on; takes the place of the template */
+  readonly skeleton: string
+  /** places in the foreign definition that were left out by the user's word */
+  readonly dropped: readonly string[]
+  /** files that a host must have besides the images: firmware */
+  readonly files: readonly string[]
 }
 
 export interface DiskSpec {
   readonly name: string
   readonly image: PerHost<string>
   readonly format: 'qcow2' | 'raw'
+  /** 0: as large as the image on the primary; only until `create` has looked at it, never in a record */
   readonly sizeBytes: number
   readonly bus: 'virtio' | 'ide'
   /** directory for the active and hidden overlays, best a RAM disk; without it the host's scratch root */
   readonly scratch?: PerHost<string>
+  /** how an imported domain had this disk; without it colo's own place and settings */
+  readonly device?: DiskDevice
+}
+
+/** Settings of a disk as libvirt words them; what is absent was absent there. */
+export interface DiskDevice {
+  readonly serial?: string
+  readonly bootIndex?: number
+  readonly address?: PciAddress | {readonly ideBus: number; readonly ideUnit: number}
+  readonly cache?: 'none' | 'writeback' | 'writethrough' | 'directsync'
+  readonly io?: 'native' | 'threads' | 'io_uring'
+  readonly discard?: 'unmap' | 'ignore'
+  readonly detectZeroes?: 'on' | 'off' | 'unmap'
+  readonly queues?: number
+  readonly queueSize?: number
+  readonly logicalBlockSize?: number
+  readonly physicalBlockSize?: number
+  readonly rotationRate?: number
+}
+
+/** `bus` is the index of libvirt's controller; 0 is the root. */
+export interface PciAddress {
+  readonly bus: number
+  readonly slot: number
+  readonly function: number
+  readonly multifunction?: true
 }
 
 export interface NicSpec {
