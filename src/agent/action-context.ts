@@ -4,6 +4,7 @@ import type {Run} from '../os/process.js'
 import type {PairLayout} from '../pair/layout.js'
 import type {PairRecord} from '../pair/record.js'
 import type {RecordChange} from '../plan/action.js'
+import type {Forwarding} from './forwarding.js'
 import type {QmpSession} from '../qmp/session.js'
 
 /** What an action may use: the pair's durable record, its QEMU, and the host. Made by the step runner, faked in tests. */
@@ -19,6 +20,7 @@ export interface ActionContext {
   report(text: string, bytes?: {readonly done: number; readonly total: number}): void
   readonly record: RecordAccess
   readonly vm: VmAccess
+  readonly forwarding: Pick<Forwarding, 'present' | 'absent' | 'release'>
 }
 
 /** The pair's record on this host; each change is fsynced before the promise settles. */

@@ -10,6 +10,7 @@ import {listenUnix} from '../os/sockets.js'
 import type {PairRecord} from '../pair/record.js'
 import {BeaconService} from './beacon-service.js'
 import {serveClient} from './client.js'
+import {Forwarding} from './forwarding.js'
 import type {ConnectQmp} from './keeper.js'
 import {Locks} from './locks.js'
 import {startsDirectory, type Roots} from './member-layout.js'
@@ -90,6 +91,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   })
   const locks = new Locks(() => clock.now())
   const filters = new TapFilters(run, clock)
+  const forwarding = new Forwarding({run, files, root: `${dirname(roots.runRoot)}/forward`})
   const methods = new AgentMethods({
     hello,
     clock,
@@ -103,7 +105,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       filters,
       lock: (pair) => locks.holder(pair),
     },
-    runner: new StepRunner({host, roots, files, clock, run, perform: options.perform}),
+    runner: new StepRunner({host, roots, files, clock, run, forwarding, perform: options.perform}),
     facts: (params) => options.facts({host, ...params}, members.records),
     ending: ending.signal,
     deadMs: options.deadMs,

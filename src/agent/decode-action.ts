@@ -65,7 +65,29 @@ const backend = v.variant('type', [
   v.strictObject({type: v.picklist(['unix-server', 'unix-client']), path}),
 ])
 
+const forwardNames = {owner: word, cookie: word, tap: word, ifb: word, feedTap: word, vlanDevice: word}
+const forwardPath = v.strictObject({...forwardNames, nic: word, vlan: v.exactOptional(integer(1)), bridge: word})
+const netdevBackend = v.variant('type', [
+  v.strictObject({type: v.literal('tap'), ifname: word}),
+  v.strictObject({type: v.literal('hubport'), hubid: integer(0), netdev: word}),
+])
+
 const network = [
+  v.variant('ensure', [
+    v.strictObject({
+      kind: kind('forward'),
+      ensure: present,
+      role: roleSchema,
+      mirror: v.boolean(),
+      paths: v.array(forwardPath),
+    }),
+    v.strictObject({kind: kind('forward'), ensure: absent, paths: v.array(v.strictObject(forwardNames))}),
+  ]),
+  v.strictObject({kind: kind('forward-release'), paths: v.array(forwardPath)}),
+  v.variant('ensure', [
+    v.strictObject({kind: kind('netdev'), ensure: present, id: word, backend: netdevBackend}),
+    v.strictObject({kind: kind('netdev'), ensure: absent, id: word}),
+  ]),
   v.variant('ensure', [
     v.strictObject({kind: kind('chardev'), ensure: present, id: word, backend}),
     v.strictObject({kind: kind('chardev'), ensure: absent, id: word}),
@@ -118,6 +140,7 @@ const migration = [
     port,
     intervalMs: integer(1),
     filtersOn: v.array(word),
+    mirrorsOn: v.exactOptional(v.array(forwardPath)),
     timeoutMs,
   }),
   v.strictObject({kind: kind('colo-await'), role: roleSchema, timeoutMs}),

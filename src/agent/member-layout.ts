@@ -35,6 +35,7 @@ export function layoutAt(spec: PairSpec, roots: Roots): PairLayout {
       ...nic,
       captureSocket: move(nic.captureSocket),
       releaseSocket: move(nic.releaseSocket),
+      feedSocket: move(nic.feedSocket),
     })),
   }
 }

@@ -11,7 +11,7 @@ import {PeerEar} from './peer-ear.js'
 import type {ProtectionGuard} from './protection-guard.js'
 import type {ProtectionStore} from './protection-store.js'
 import type {RecordStore} from './record-store.js'
-import {setTap} from './tap.js'
+import {readBridge, setTap} from './tap.js'
 
 /** How many ancestors a word carries to a peer that is in the same generation. */
 const SHORT_DESCENT = 4
@@ -118,11 +118,20 @@ export class PeerTalk {
     }
   }
 
-  /** All taps down; each is tried, whatever became of the others. */
+  /**
+   * All taps down that may reach a LAN; each is tried, whatever became of the others. With `via: tc` the tap of a secondary is in no
+   * bridge, and must be up while it is brought level in an older generation.
+   */
   async silence(): Promise<{taps: string[]; failures: string[]}> {
     const {files, layout, problem} = this.#options
-    const taps = layout().nics.map(({tap}) => tap)
-    const results = await Promise.allSettled(taps.map((tap) => setTap(files, tap, 'down')))
+    const {nics} = layout()
+    const taps = nics.map(({tap}) => tap)
+    const results = await Promise.allSettled(
+      nics.map(async ({tap, spec}) => {
+        const isolated = spec.forward.via === 'tc' && (await readBridge(files, tap)) === undefined
+        if (!isolated) await setTap(files, tap, 'down')
+      }),
+    )
     const failures = results.flatMap((result) =>
       result.status === 'rejected' ? [(result.reason as Error).message] : [],
     )

@@ -6,6 +6,7 @@ import type {PairSpec} from '../pair/spec.js'
 import type {Action} from '../plan/action.js'
 import type {Step} from '../plan/plan.js'
 import type {ActionContext, ActionOutcome} from './action-context.js'
+import type {Forwarding} from './forwarding.js'
 import {layoutAt, type Roots} from './member-layout.js'
 import type {Member} from './member.js'
 import type {StepProgress} from './protocol.js'
@@ -19,6 +20,7 @@ export interface StepRunnerDeps {
   readonly files: Files
   readonly clock: Clock
   readonly run: Run
+  readonly forwarding: Forwarding
   readonly perform: PerformAction
 }
 
@@ -133,7 +135,7 @@ export class StepRunner {
     job: StepRun,
     {action, signal, report}: {action: Action; signal: AbortSignal; report: ActionContext['report']},
   ): Promise<ActionOutcome> {
-    const {files, clock, run, roots, perform} = this.#deps
+    const {files, clock, run, roots, forwarding, perform} = this.#deps
     const {member} = job
     const spec = specOf(member, job.steps)
     if (action.kind === 'checkpoint') await member.statistics.requested()
@@ -147,6 +149,7 @@ export class StepRunner {
       report,
       record: member.records,
       vm: member.vm,
+      forwarding,
     })
   }
 

@@ -16,7 +16,7 @@ export interface SpecParts {
 export function crossCheck({fields, vm, disks, nics, hosts}: SpecParts): void {
   if (disks !== undefined)
     checkDisks(placesOf(fields, 'disks'), {disks, hosts: hosts ?? [], machine: vm?.machine ?? 'pc'})
-  if (nics !== undefined) checkNics(placesOf(fields, 'nics'), nics)
+  if (nics !== undefined) checkNics(placesOf(fields, 'nics'), nics, hosts ?? [])
 }
 
 /** Finds the field of one key of one list item. */
@@ -56,7 +56,7 @@ function checkDisks(
   })
 }
 
-function checkNics(place: Places, nics: readonly NicSpec[]): void {
+function checkNics(place: Places, nics: readonly NicSpec[], hosts: readonly string[]): void {
   const seen = new Map<string, string>()
   nics.forEach((nic, index) => {
     const by = `nics[${index}]`
@@ -64,6 +64,30 @@ function checkNics(place: Places, nics: readonly NicSpec[]): void {
     double(seen, {key: `MAC address ${nic.mac}`, by}, place(index, 'mac'), 'give each NIC its own address')
     if (index === limits.nics) refuse(place(index, 'name'), 'is one NIC too many', `at most ${limits.nics}`)
   })
+  for (const host of hosts) if (!forwardsFit(place, nics, host)) break
+}
+
+/** A forward NIC carries one guest NIC, or several with a VLAN each; one problem is reported once, on the first host where it is. */
+function forwardsFit(place: Places, nics: readonly NicSpec[], host: string): boolean {
+  const users = new Map<string, Array<{readonly index: number; readonly vlan: number | undefined}>>()
+  let fit = true
+  for (const [index, {forward, bridge}] of nics.entries()) {
+    const nic = forward.via === 'tc' ? onHost(forward.nic, host) : undefined
+    if (forward.via !== 'tc' || nic === undefined) continue
+    const field = place(index, 'forward')
+    const others = users.get(nic) ?? []
+    const clash = others.find(({vlan}) => vlan === undefined || forward.vlan === undefined || vlan === forward.vlan)
+    if (nic === onHost(bridge, host)) {
+      refuse(field, `${nic} is the bridge of the LAN on ${host}`, 'name the NIC that leads to the other host alone')
+      fit = false
+    } else if (clash !== undefined) {
+      const hint = 'use one forward NIC per guest NIC, or give each a vlan of its own'
+      refuse(field, `${nic} on ${host} already carries nics[${clash.index}]`, hint)
+      fit = false
+    }
+    users.set(nic, [...others, {index, vlan: forward.vlan}])
+  }
+  return fit
 }
 
 function double(seen: Map<string, string>, use: {key: string; by: string}, field: Field, hint: string): boolean {

@@ -9,7 +9,7 @@ import {
   type Checked,
 } from '../pair/names.js'
 import type {DiskSpec, ForwardSpec, NicSpec} from '../pair/spec.js'
-import {asItems, checked, MapFields, oneOf, refuse, type Field, type Reader} from './fields.js'
+import {asItems, checked, MapFields, oneOf, refuse, wholeNumber, type Field, type Reader} from './fields.js'
 import {perHost, type KnownHosts} from './per-host.js'
 import {sizeWithin} from './quantities.js'
 
@@ -65,22 +65,30 @@ function readNic(hosts: KnownHosts): Reader<NicSpec> {
     const model = fields.optional('model', oneOf(['virtio', 'e1000', 'rtl8139']), 'virtio')
     const bridge = fields.required('bridge', perHost(checked(parseInterfaceName), hosts, 'every'))
     const uncompared = fields.optional('uncompared', oneOf(['drop', 'pass']), 'drop')
-    const forward = fields.optional('forward', readForward, {via: 'socket'})
+    const forward = fields.optional('forward', readForward(hosts), {via: 'socket'})
     fields.finish()
     if (name === undefined || mac === undefined || bridge === undefined) return undefined
     return {name, mac, model, bridge, uncompared, forward}
   }
 }
 
-const readForward: Reader<ForwardSpec> = (field) => {
-  const fields = MapFields.of(field)
-  if (fields === undefined) return undefined
-  const via = fields.required('via', oneOf(['socket'], {tc: 'kernel forwarding on a dedicated NIC comes later'}))
-  if (via === undefined) {
-    fields.reportMissing()
-    return undefined
+function readForward(hosts: KnownHosts): Reader<ForwardSpec> {
+  return (field) => {
+    const fields = MapFields.of(field)
+    if (fields === undefined) return undefined
+    const via = fields.required('via', oneOf(['socket', 'tc']))
+    if (via === undefined) {
+      fields.reportMissing()
+      return undefined
+    }
+    if (via === 'socket') {
+      for (const key of ['nic', 'vlan']) fields.refused(key, 'belongs to via: tc', 'remove it')
+      fields.finish()
+      return {via}
+    }
+    const nic = fields.required('nic', perHost(checked(parseInterfaceName), hosts, 'every'))
+    const vlan = fields.maybe('vlan', wholeNumber({min: 1, max: 4094}))
+    fields.finish()
+    return nic === undefined ? undefined : {via, nic, ...(vlan === undefined ? {} : {vlan})}
   }
-  for (const key of ['nic', 'vlan']) fields.refused(key, 'belongs to via: tc', 'remove it')
-  fields.finish()
-  return {via}
 }

@@ -68,6 +68,8 @@ export interface NicLayout {
     /** secondary: filter-redirector, the guest's output to the primary instead of the tap */
     readonly divert: string
     readonly rewriter: string
+    /** primary with `via: tc`: filter-redirector, the secondary's frames from the forward tap to the comparer */
+    readonly feed: string
   }
   readonly chardevs: {
     /** replication link, mirror port: server on the primary, client on the secondary */
@@ -80,15 +82,39 @@ export interface NicLayout {
     /** primary, local pair: released packets to the tap */
     readonly releaseServer: string
     readonly releaseClient: string
+    /** primary with `via: tc`, local pair: forward tap to comparer; its server end is `compareLink` */
+    readonly feedClient: string
   }
   readonly captureSocket: string
   readonly releaseSocket: string
+  readonly feedSocket: string
   /** nftables table (family netdev) on the tap */
   readonly tapTable: string
+  readonly forward: ForwardLayout
+}
+
+/** What `via: tc` makes for one NIC, on either host; all derived from the MAC address. */
+export interface ForwardLayout {
+  /** `web1/net0`: what the devices made for it bear as alias */
+  readonly owner: string
+  /** mark of its rules in the kernel, hex: "colo" and the MAC address */
+  readonly cookie: string
+  /** primary: where frames from the forward NIC arrive */
+  readonly ifb: string
+  /** primary: second tap, from which QEMU takes them to the comparer */
+  readonly feedTap: string
+  /** VLAN on the forward NIC, where the spec asks for one */
+  readonly vlanDevice: string
+  /** QEMU netdev on `feedTap`, and the hub port it needs for a peer */
+  readonly netdev: string
+  readonly hubPort: string
+  readonly hubId: number
 }
 
 const firstNicSlot = 0x04
 const firstDiskSlot = 0x10
+/** hubs 0 to 6 are left to a user's own arguments */
+const firstHub = 7
 
 /** PCI slots 0x04-0x0f hold NICs and 0x10-0x1e virtio disks on both machine types. */
 export const limits = {nics: firstDiskSlot - firstNicSlot, virtioDisks: 0x1f - firstDiskSlot, ideDisks: 4} as const
@@ -149,6 +175,7 @@ function nicLayout(spec: PairSpec, nic: NicSpec, index: number): NicLayout {
       inject: `${id}-inject`,
       divert: `${id}-divert`,
       rewriter: `${id}-rewriter`,
+      feed: `${id}-feed`,
     },
     chardevs: {
       mirrorLink: `${id}-mirror-link`,
@@ -157,10 +184,22 @@ function nicLayout(spec: PairSpec, nic: NicSpec, index: number): NicLayout {
       captureClient: `${id}-capture-client`,
       releaseServer: `${id}-release-server`,
       releaseClient: `${id}-release-client`,
+      feedClient: `${id}-feed-client`,
     },
     captureSocket: `${runDir}/${id}-capture.sock`,
     releaseSocket: `${runDir}/${id}-release.sock`,
+    feedSocket: `${runDir}/${id}-feed.sock`,
     tapTable: `colo-${tapName(nic.mac)}`,
+    forward: {
+      owner: `${spec.name}/${nic.name}`,
+      cookie: `636f6c6f${nic.mac.replaceAll(':', '')}`,
+      ifb: `ci${nic.mac.replaceAll(':', '')}`,
+      feedTap: `cf${nic.mac.replaceAll(':', '')}`,
+      vlanDevice: `cv${nic.mac.replaceAll(':', '')}`,
+      netdev: `${id}-forward`,
+      hubPort: `${id}-forward-hub`,
+      hubId: firstHub + index,
+    },
   }
 }
 

@@ -143,6 +143,52 @@ export type NetworkAction =
     }
   | {readonly kind: 'firewall'; readonly ensure: 'absent'; readonly table: string}
   | {readonly kind: 'announce'}
+  /**
+   * Kernel forwarding of these NICs as one role needs it: devices, hooks and rules of ours; what is there already is left, rules of ours
+   * for anything else are removed. The state of the forward NIC is saved before its first change.
+   *
+   * `mirror`: the primary also copies what enters the guest; without it such a copy is taken away.
+   *
+   * Anything foreign in the way is a conflict, by name, before anything is changed.
+   */
+  | {
+      readonly kind: 'forward'
+      readonly ensure: 'present'
+      readonly role: Role
+      readonly mirror: boolean
+      readonly paths: readonly ForwardPath[]
+    }
+  /** all of ours for these NICs goes, whatever the role was, and the forward NIC becomes as it was before */
+  | {readonly kind: 'forward'; readonly ensure: 'absent'; readonly paths: readonly ForwardNames[]}
+  /** the promoted side: the guest's output is no longer moved to the forward NIC, and its tap joins the LAN's bridge */
+  | {readonly kind: 'forward-release'; readonly paths: readonly ForwardPath[]}
+  /** netdev_add and netdev_del, at run time */
+  | {readonly kind: 'netdev'; readonly ensure: 'present'; readonly id: string; readonly backend: NetdevBackend}
+  | {readonly kind: 'netdev'; readonly ensure: 'absent'; readonly id: string}
+
+/** What was made for one NIC by kernel forwarding; enough to remove all of it. */
+export interface ForwardNames {
+  /** `web1/net0` */
+  readonly owner: string
+  readonly cookie: string
+  readonly tap: string
+  readonly ifb: string
+  readonly feedTap: string
+  readonly vlanDevice: string
+}
+
+/** One NIC's path on one host. */
+export interface ForwardPath extends ForwardNames {
+  /** the dedicated NIC */
+  readonly nic: string
+  readonly vlan?: number
+  /** bridge of the LAN, for the tap of a promoted copy */
+  readonly bridge: string
+}
+
+export type NetdevBackend =
+  | {readonly type: 'tap'; readonly ifname: string}
+  | {readonly type: 'hubport'; readonly hubid: number; readonly netdev: string}
 
 /** How a chardev is made with `chardev-add`. Reconnection uses whichever option this QEMU has. */
 export type ChardevBackend =
@@ -169,6 +215,8 @@ export type MigrationAction =
       readonly port: number
       readonly intervalMs: number
       readonly filtersOn: readonly string[]
+      /** NICs with kernel forwarding, whose mirror begins at the same moment */
+      readonly mirrorsOn?: readonly ForwardPath[]
       readonly timeoutMs: number
     }
   | {readonly kind: 'colo-await'; readonly role: Role; readonly timeoutMs: number}

@@ -66,10 +66,7 @@ function fence(layout: PairLayout, loser: string, isFinal: boolean): Step {
 /** The secondary becomes the only copy. The truth is active over hidden over disk until QEMU's own commit ended: marked first. */
 function promote(layout: PairLayout, to: string, generation: Generation): Step[] {
   const instances: YankInstance[] = [
-    ...layout.nics.flatMap(({chardevs}): YankInstance[] => [
-      {type: 'chardev', id: chardevs.mirrorLink},
-      {type: 'chardev', id: chardevs.compareLink},
-    ]),
+    ...network.linksToPeer(layout).map((id): YankInstance => ({type: 'chardev', id})),
     {type: 'migration'},
   ]
   return [
@@ -88,7 +85,7 @@ function promote(layout: PairLayout, to: string, generation: Generation): Step[]
     step(to, 'promote', 'take over', [
       {kind: 'yank', instances},
       {kind: 'nbd-server', ensure: 'absent'},
-      ...network.taps(layout, 'up'),
+      ...network.heard(layout, to),
       ...network.noSecondaryFilters(layout),
       {kind: 'lost-heartbeat'},
       {kind: 'announce'},

@@ -19,6 +19,8 @@ export const mendedInPlace = [
   'filter-off',
   'tap-filter-missing',
   'secondary-tap-up',
+  'secondary-tap-down',
+  'forward-rules',
   'tap-down',
 ] as const
 
@@ -44,7 +46,7 @@ function repairSteps({identity, primary, secondary, reasons}: RepairInput): Step
     reasons.some((each) => each.code === code && each.host === host)
   const steps: Step[] = []
   if (has('mirror-dropped', secondary)) {
-    const actions = layout.nics.flatMap(network.renewedInjection)
+    const actions = layout.nics.filter((nic) => !network.isForwarded(nic)).flatMap(network.renewedInjection)
     steps.push(step(secondary, 'inject', 'inject mirrored packets again', actions))
   }
   for (const [host, role] of [
@@ -63,7 +65,15 @@ function repairSteps({identity, primary, secondary, reasons}: RepairInput): Step
     }
   }
   if (has('secondary-tap-up', secondary)) {
-    steps.push(step(secondary, 'tap', 'take the tap of the secondary down', network.taps(layout, 'down')))
+    steps.push(step(secondary, 'tap', 'take the tap of the secondary down', network.closedTaps(layout)))
+  }
+  for (const [host, role] of [
+    [secondary, 'secondary'],
+    [primary, 'primary'],
+  ] as const) {
+    if (!has('forward-rules', host) && !has('secondary-tap-down', host)) continue
+    const actions = network.forwarding(layout, host, {role, mirror: role === 'primary'})
+    steps.push(step(host, 'forwarding', 'forward frames again', actions))
   }
   if (has('tap-down', primary)) {
     steps.push(step(primary, 'tap', 'bring the tap of the primary up', network.taps(layout, 'up')))

@@ -73,6 +73,8 @@ export interface GuestSpec {
   readonly secondary?: LabHost
   readonly interval?: string
   readonly uncompared?: 'drop' | 'pass'
+  /** kernel forwarding on fwd0, fwd1 instead of sockets */
+  readonly forward?: 'tc'
 }
 
 /**
@@ -103,11 +105,15 @@ nics:
 ${nics
   .map(
     (n) =>
-      `  - {name: net${n}, mac: '52:54:00:77:0${n}:${byte.toString(16).padStart(2, '0')}', model: ${guest.model}, bridge: br${n}, uncompared: ${guest.uncompared ?? 'drop'}}`,
+      `  - {name: net${n}, mac: '52:54:00:77:0${n}:${byte.toString(16).padStart(2, '0')}', model: ${guest.model}, bridge: br${n}, uncompared: ${guest.uncompared ?? 'drop'}${forwardOf(guest, n)}}`,
   )
   .join('\n')}
 checkpoint: {interval: ${guest.interval ?? '1s'}, compareTimeout: 3s}
 `
+}
+
+function forwardOf(guest: GuestSpec, n: number): string {
+  return guest.forward === undefined ? '' : `, forward: {via: ${guest.forward}, nic: fwd${n}}`
 }
 
 /** Writes a pair file into a directory of its own. */

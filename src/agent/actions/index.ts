@@ -5,6 +5,7 @@ import {settleGuest} from './tcg.js'
 import * as block from './block.js'
 import * as colo from './colo.js'
 import * as domain from './domain.js'
+import * as forwarding from './forward.js'
 import * as host from './host.js'
 import * as images from './images.js'
 import * as migration from './migrate.js'
@@ -75,6 +76,12 @@ export function performAction(action: Action, context: ActionContext): Promise<A
       return nft.tapFilter(action, context)
     case 'firewall':
       return nft.firewall(action, context)
+    case 'forward':
+      return forwarding.forward(action, context)
+    case 'forward-release':
+      return forwarding.releaseForward(action, context)
+    case 'netdev':
+      return forwarding.netdev(action, context)
     case 'announce':
       return network.announce(action, context)
     case 'colo-capabilities':

@@ -11,11 +11,13 @@ import {
   stopVm,
 } from '../../net/migration.js'
 import {filterOff, filterOn, objectPath} from '../../net/objects.js'
+import type {ForwardPath} from '../../plan/action.js'
 import {queryMigrate, type MigrationInfo} from '../../qmp/commands/migration.js'
 import {qomGet} from '../../qmp/commands/objects.js'
 import {queryStatus} from '../../qmp/commands/status.js'
 import type {QmpSession} from '../../qmp/session.js'
 import type {ActionContext} from '../action-context.js'
+import {mirrorsOff, mirrorsOn} from './forward.js'
 import {send, settle, type ActionOf, type Perform} from './common.js'
 
 const migrationEvents = ['MIGRATION', 'STOP', 'RESUME', 'COLO_EXIT']
@@ -29,7 +31,7 @@ const CANCEL_MS = 20_000
 export const migrateIntoColo: Perform<ActionOf<'migrate'>> = async (action, context) => {
   const qmp = await context.vm.qmp()
   const before = (await queryMigrate(qmp)).status
-  if (before === 'colo') return (await switchOn(qmp, action.filtersOn)) ? 'changed' : 'unchanged'
+  if (before === 'colo') return (await switchOn(action, context, qmp)) ? 'changed' : 'unchanged'
   const status = await queryStatus(qmp)
   try {
     if (!isUnderWay(before)) {
@@ -39,13 +41,14 @@ export const migrateIntoColo: Perform<ActionOf<'migrate'>> = async (action, cont
     }
     await enterColo(action, context, qmp)
   } catch (error) {
-    await takeBack(context, qmp, {filters: action.filtersOn, ran: status.running}).catch((failure: unknown) => {
+    const began = {filters: action.filtersOn, mirrors: action.mirrorsOn ?? [], ran: status.running}
+    await takeBack(context, qmp, began).catch((failure: unknown) => {
       context.report(`the migration of ${context.pair} could not be taken back: ${String(failure)}`)
     })
     throw error
   }
   if (!pausesBeforeSwitchover(qmp.greeting.version)) {
-    await switchOn(qmp, action.filtersOn)
+    await switchOn(action, context, qmp)
     await send(qmp, checkpointDelay(action.intervalMs)) // until this checkpoint packets went out uncompared
   }
   const wait = {what: `${context.pair} to run in lock-step`, events: migrationEvents, timeoutMs: RUNNING_MS}
@@ -59,7 +62,7 @@ export const cancelMigration: Perform<ActionOf<'migrate-cancel'>> = async (_, co
   const {status} = await queryMigrate(qmp)
   const ended = (await queryStatus(qmp)).status === 'postmigrate' // a plain migration: the guest stands still
   if (!isUnderWay(status) && !ended) return 'unchanged'
-  await takeBack(context, qmp, {filters: [], ran: true})
+  await takeBack(context, qmp, {filters: [], mirrors: [], ran: true})
   return 'changed'
 }
 
@@ -77,7 +80,7 @@ async function enterColo(action: ActionOf<'migrate'>, context: ActionContext, qm
     if (!isUnderWay(info.status)) throw migrationError(action, context, info)
     if (info.status === 'pre-switchover' && !continued) {
       continued = true
-      await switchOn(qmp, action.filtersOn)
+      await switchOn(action, context, qmp)
       await send(qmp, migrateContinue)
     }
     reportRam(context, info)
@@ -103,9 +106,13 @@ function migrationError(action: ActionOf<'migrate'>, context: ActionContext, inf
 }
 
 /** @returns whether one of them was off */
-async function switchOn(qmp: QmpSession, filters: readonly string[]): Promise<boolean> {
-  let changed = false
-  for (const id of filters) {
+async function switchOn(
+  {filtersOn, mirrorsOn: paths}: ActionOf<'migrate'>,
+  context: ActionContext,
+  qmp: QmpSession,
+): Promise<boolean> {
+  let changed = await mirrorsOn(paths ?? [], context)
+  for (const id of filtersOn) {
     if ((await qomGet(qmp, {path: objectPath(id), property: 'status'})) === 'on') continue
     await send(qmp, filterOn(id))
     changed = true
@@ -117,7 +124,15 @@ async function switchOn(qmp: QmpSession, filters: readonly string[]): Promise<bo
 async function takeBack(
   context: ActionContext,
   qmp: QmpSession,
-  {filters, ran}: {readonly filters: readonly string[]; readonly ran: boolean},
+  {
+    filters,
+    mirrors,
+    ran,
+  }: {
+    readonly filters: readonly string[]
+    readonly mirrors: readonly ForwardPath[]
+    readonly ran: boolean
+  },
 ): Promise<void> {
   const {status} = await queryMigrate(qmp)
   if (status === 'colo') return // too late: it ends as a failover does
@@ -125,6 +140,7 @@ async function takeBack(
   const wait = {what: `the migration of ${context.pair} to end`, events: migrationEvents, timeoutMs: CANCEL_MS}
   await settle(context, qmp, wait, async () => (isUnderWay((await queryMigrate(qmp)).status) ? undefined : true))
   for (const id of filters) await send(qmp, filterOff(id))
+  await mirrorsOff(mirrors, context)
   if (!ran) return
   const {running} = await queryStatus(qmp)
   if (!running) await send(qmp, continueVm) // the other copy is paused and has no tap

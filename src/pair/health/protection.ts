@@ -33,16 +33,17 @@ function primaryNicFaults(nic: NicLayout, member: MemberObservation, pair: strin
   const seen = member.nics[nic.index]
   const {objects, chardevs, spec} = nic
   const host = member.host
+  const forwarded = spec.forward.via === 'tc'
   if (seen === undefined) return [missing(`NIC ${spec.name}`, host, pair)]
   return [
-    ...[objects.mirror, objects.release, objects.capture, objects.compare].flatMap((id) =>
+    ...[forwarded ? objects.feed : objects.mirror, objects.release, objects.capture, objects.compare].flatMap((id) =>
       objectFaults(nic, {seen, id, host, pair}),
     ),
     ...connectionFaults(seen, {
       host,
       pair,
       expected: [
-        [chardevs.mirrorLink, `the secondary gets no packets of NIC ${spec.name}`],
+        ...(forwarded ? [] : [[chardevs.mirrorLink, `the secondary gets no packets of NIC ${spec.name}`] as const]),
         [chardevs.compareLink, `the comparer of NIC ${spec.name} is fed by one side only`],
         [chardevs.captureServer, `the comparer of NIC ${spec.name} does not see the primary's packets`],
         [chardevs.releaseServer, `compared packets of NIC ${spec.name} do not reach the tap`],
@@ -66,6 +67,7 @@ function secondaryNicFaults(nic: NicLayout, member: MemberObservation, pair: str
   const {objects, chardevs, spec} = nic
   const host = member.host
   if (seen === undefined) return [missing(`NIC ${spec.name}`, host, pair)]
+  if (spec.forward.via === 'tc') return forwardedNicFaults(nic, seen, host, pair)
   const mirror = seen.chardevs.find(({id}) => id === chardevs.mirrorLink)
   return [
     ...[objects.inject, objects.divert, objects.rewriter].flatMap((id) => objectFaults(nic, {seen, id, host, pair})),
@@ -100,6 +102,33 @@ function secondaryNicFaults(nic: NicLayout, member: MemberObservation, pair: str
           }),
         ]
       : []),
+  ]
+}
+
+/** With `via: tc` the secondary's tap is up, but reaches no LAN: it belongs to no bridge. */
+function forwardedNicFaults(nic: NicLayout, seen: NicObservation, host: string, pair: string): Reason[] {
+  const {name} = nic.spec
+  const remedy = `colo pair status ${pair} --repair`
+  return [
+    ...objectFaults(nic, {seen, id: nic.objects.rewriter, host, pair}),
+    ...tapFilterFaults(nic, seen, host, pair),
+    ...(seen.bridge === undefined
+      ? []
+      : [
+          reason('secondary-tap-bridged', `the secondary's tap of NIC ${name} is in ${seen.bridge} on ${host}`, {
+            host,
+            remedy: `ip link set dev ${nic.tap} nomaster on ${host}, then ${remedy}`,
+          }),
+        ]),
+    ...(seen.tapState === 'up'
+      ? []
+      : [
+          reason('secondary-tap-down', `the secondary's tap of NIC ${name} is ${seen.tapState} on ${host}`, {
+            host,
+            remedy,
+            repairable: true,
+          }),
+        ]),
   ]
 }
 

@@ -54,7 +54,12 @@ export function secondaryUp(input: AttachInput): Step[] {
       primary,
       'links',
       'listen for the secondary',
-      [firewall(input, primary, secondary), ...network.primaryChardevs(identity, layout, primary)],
+      [
+        firewall(input, primary, secondary),
+        ...network.primaryChardevs(identity, layout, primary),
+        ...network.forwarding(layout, primary, {role: 'primary', mirror: false}),
+        ...network.forwardTaps(layout),
+      ],
       {undo: [...network.noChardevs(layout), {kind: 'firewall', ensure: 'absent', table: layout.firewallTable}]},
     ),
     step(
@@ -65,6 +70,7 @@ export function secondaryUp(input: AttachInput): Step[] {
         {kind: 'domain-create', domain: layout.domain, xml: xml('secondary', secondary)},
         ...network.taps(layout, 'down'),
         ...network.tapFilters(layout),
+        ...network.forwarding(layout, secondary, {role: 'secondary', mirror: false}),
       ],
       {undo: [{kind: 'domain-destroy', domain: layout.domain}, ...network.noTapFilters(layout)]},
     ),
@@ -112,7 +118,7 @@ export function attach(input: AttachInput): Step[] {
       'copy the memory and enter lock-step',
       [
         ...(identity.accel === 'tcg' ? [{kind: 'tcg-settle', timeoutMs: attachLimits.settle} as const] : []),
-        {kind: 'chardev-await', ids: network.linksToPeer(layout), timeoutMs: attachLimits.links},
+        ...network.awaitLinks(layout, attachLimits.links),
         {kind: 'colo-capabilities', side: 'primary'},
         {
           kind: 'migrate',
@@ -121,6 +127,7 @@ export function attach(input: AttachInput): Step[] {
           port: identity.ports.migration,
           intervalMs: identity.spec.checkpoint.intervalMs,
           filtersOn: network.filtersToSwitchOn(layout),
+          ...network.mirrorsToSwitchOn(layout, primary),
           timeoutMs: attachLimits.migrate,
         },
       ],
@@ -208,10 +215,7 @@ export function recordProtected(input: AttachInput): Step[] {
 export function yank(layout: PairLayout): Action[] {
   const instances: YankInstance[] = [
     ...layout.disks.map((disk): YankInstance => ({type: 'block-node', 'node-name': disk.nbd})),
-    ...layout.nics.flatMap(({chardevs}): YankInstance[] => [
-      {type: 'chardev', id: chardevs.mirrorLink},
-      {type: 'chardev', id: chardevs.compareLink},
-    ]),
+    ...network.linksToPeer(layout).map((id): YankInstance => ({type: 'chardev', id})),
     {type: 'migration'},
   ]
   return [{kind: 'yank', instances}]

@@ -28,7 +28,7 @@ export function primaryAlone({layout, primary, generation}: DetachInput): Step[]
       ...storage.noSecondChildren(layout),
       {kind: 'lost-heartbeat'},
       ...network.noPrimaryObjects(layout),
-      ...network.taps(layout, 'up'),
+      ...network.heard(layout, primary),
       {kind: 'vm-await', states: ['running'], timeoutMs: 10_000},
     ]),
     step(

@@ -1,10 +1,11 @@
 import {addressOf, type PairIdentity} from '../../pair/identity.js'
 import type {NicLayout, PairLayout} from '../../pair/layout.js'
 import type {Role} from '../../pair/record.js'
-import type {Action} from '../action.js'
+import {onHost} from '../../pair/spec.js'
+import type {Action, ForwardNames, ForwardPath} from '../action.js'
 
 /**
- * Network actions of one side, for `via: socket`. Order matters: "tx" filters are walked in the order of creation, "rx" ones in
+ * Network actions of one side. With `via: socket` QEMU's own filters carry frames to the peer, with `via: tc` the kernel does. Order matters: "tx" filters are walked in the order of creation, "rx" ones in
  * reverse, and an ex-secondary keeps its rewriter last (facts: qemu-colo section 2.2).
  */
 
@@ -15,8 +16,15 @@ export function primaryChardevs(identity: PairIdentity, layout: PairLayout, host
     const ports = nicPorts(identity, nic)
     const {chardevs} = nic
     return [
-      present(chardevs.mirrorLink, {type: 'tcp-server', address, port: ports.mirror}),
-      present(chardevs.compareLink, {type: 'tcp-server', address, port: ports.compare}),
+      ...(isForwarded(nic)
+        ? [
+            present(chardevs.compareLink, {type: 'unix-server', path: nic.feedSocket}),
+            present(chardevs.feedClient, {type: 'unix-client', path: nic.feedSocket}),
+          ]
+        : [
+            present(chardevs.mirrorLink, {type: 'tcp-server', address, port: ports.mirror}),
+            present(chardevs.compareLink, {type: 'tcp-server', address, port: ports.compare}),
+          ]),
       present(chardevs.captureServer, {type: 'unix-server', path: nic.captureSocket}),
       present(chardevs.captureClient, {type: 'unix-client', path: nic.captureSocket}),
       present(chardevs.releaseServer, {type: 'unix-server', path: nic.releaseSocket}),
@@ -27,21 +35,89 @@ export function primaryChardevs(identity: PairIdentity, layout: PairLayout, host
 
 /** Ids of the chardevs that lead to the peer. */
 export function linksToPeer(layout: PairLayout): string[] {
-  return layout.nics.flatMap(({chardevs}) => [chardevs.mirrorLink, chardevs.compareLink])
+  return layout.nics
+    .filter((nic) => !isForwarded(nic))
+    .flatMap(({chardevs}) => [chardevs.mirrorLink, chardevs.compareLink])
 }
 
-/** All COLO chardevs of either role away; their users must be gone. Clients go before the servers they use. */
+/** Waits for the peer at those chardevs, where there are any. */
+export function awaitLinks(layout: PairLayout, timeoutMs: number): Action[] {
+  const ids = linksToPeer(layout)
+  return ids.length === 0 ? [] : [{kind: 'chardev-await', ids, timeoutMs}]
+}
+
+/**
+ * All that led to the peer away, of either role; its users must be gone: chardevs (clients before the servers they use), and with
+ * `via: tc` the forward tap and the kernel's forwarding.
+ */
 export function noChardevs(layout: PairLayout): Action[] {
-  return layout.nics.flatMap(({chardevs}) =>
-    [
+  const removed = layout.nics.flatMap((nic) => {
+    const {chardevs} = nic
+    return [
+      ...(isForwarded(nic) ? [chardevs.feedClient] : []),
       chardevs.captureClient,
       chardevs.captureServer,
       chardevs.releaseClient,
       chardevs.releaseServer,
       chardevs.mirrorLink,
       chardevs.compareLink,
-    ].map((id): Action => ({kind: 'chardev', ensure: 'absent', id})),
-  )
+    ].map((id): Action => ({kind: 'chardev', ensure: 'absent', id}))
+  })
+  const netdevs = layout.nics
+    .filter(isForwarded)
+    .flatMap(({forward}) =>
+      [forward.hubPort, forward.netdev].map((id): Action => ({kind: 'netdev', ensure: 'absent', id})),
+    )
+  return [...removed, ...netdevs, ...noForwarding(layout)]
+}
+
+export function isForwarded(nic: NicLayout): boolean {
+  return nic.spec.forward.via === 'tc'
+}
+
+/** NICs with `via: tc`, as one host forwards them. */
+export function forwardPaths(layout: PairLayout, host: string): ForwardPath[] {
+  return layout.nics.flatMap((nic): ForwardPath[] => {
+    const {forward, bridge, name} = nic.spec
+    if (forward.via !== 'tc') return []
+    const device = onHost(forward.nic, host)
+    const lan = onHost(bridge, host)
+    if (device === undefined || lan === undefined)
+      throw new Error(`NIC ${name} has no forward NIC or bridge on ${host}`)
+    const vlan = forward.vlan === undefined ? {} : {vlan: forward.vlan}
+    return [{...namesOf(nic), nic: device, ...vlan, bridge: lan}]
+  })
+}
+
+/** The kernel's forwarding for one role; nothing without `via: tc`. */
+export function forwarding(
+  layout: PairLayout,
+  host: string,
+  {role, mirror}: {readonly role: Role; readonly mirror: boolean},
+): Action[] {
+  const paths = forwardPaths(layout, host)
+  return paths.length === 0 ? [] : [{kind: 'forward', ensure: 'present', role, mirror, paths}]
+}
+
+/** Primary: the second tap of each NIC, over which QEMU gets what the secondary answers. */
+export function forwardTaps(layout: PairLayout): Action[] {
+  return layout.nics.filter(isForwarded).flatMap(({forward}): Action[] => {
+    const {netdev, hubPort, hubId, feedTap} = forward
+    return [
+      {kind: 'netdev', ensure: 'present', id: netdev, backend: {type: 'tap', ifname: feedTap}},
+      {kind: 'netdev', ensure: 'present', id: hubPort, backend: {type: 'hubport', hubid: hubId, netdev}},
+    ]
+  })
+}
+
+function noForwarding(layout: PairLayout): Action[] {
+  const paths = layout.nics.filter(isForwarded).map(namesOf)
+  return paths.length === 0 ? [] : [{kind: 'forward', ensure: 'absent', paths}]
+}
+
+function namesOf({tap, forward}: NicLayout): ForwardNames {
+  const {owner, cookie, ifb, feedTap, vlanDevice} = forward
+  return {owner, cookie, tap, ifb, feedTap, vlanDevice}
 }
 
 /**
@@ -66,7 +142,9 @@ export function primaryObjects(
       ...(options.rewriter ? {before: objects.rewriter} : {}),
     })
     return [
-      filter(objects.mirror, 'filter-mirror', {queue: 'tx', outdev: chardevs.mirrorLink, status: 'off'}),
+      ...(isForwarded(nic)
+        ? [feed(nic)]
+        : [filter(objects.mirror, 'filter-mirror', {queue: 'tx', outdev: chardevs.mirrorLink, status: 'off'})]),
       filter(objects.release, 'filter-redirector', {queue: 'rx', indev: chardevs.releaseServer}),
       filter(objects.capture, 'filter-redirector', {queue: 'rx', outdev: chardevs.captureServer, status: 'off'}),
       {
@@ -88,25 +166,47 @@ export function primaryObjects(
   return [{kind: 'object', ensure: 'present', id: layout.iothread, type: 'iothread', properties: {}}, ...perNic]
 }
 
+/** With `via: tc`: what arrives at the forward tap goes to the comparer. It is the only filter of that netdev. */
+function feed({objects, chardevs, forward, vnetHdr}: NicLayout): Action {
+  return {
+    kind: 'object',
+    ensure: 'present',
+    id: objects.feed,
+    type: 'filter-redirector',
+    properties: {netdev: forward.netdev, queue: 'tx', outdev: chardevs.feedClient, vnet_hdr_support: vnetHdr},
+  }
+}
+
 /** The filters that must be on for the pair to be compared, switched on at the last moment before COLO. */
 export function filtersToSwitchOn(layout: PairLayout): string[] {
-  return layout.nics.flatMap(({objects}) => [objects.mirror, objects.capture])
+  return layout.nics.flatMap((nic) =>
+    isForwarded(nic) ? [nic.objects.capture] : [nic.objects.mirror, nic.objects.capture],
+  )
+}
+
+/** With `via: tc` the kernel's mirrors begin at the same moment. */
+export function mirrorsToSwitchOn(layout: PairLayout, primary: string): {readonly mirrorsOn?: readonly ForwardPath[]} {
+  const paths = forwardPaths(layout, primary)
+  return paths.length === 0 ? {} : {mirrorsOn: paths}
 }
 
 /** Every filter of one side; all of them are on while the pair is protected. */
 export function filtersOf(layout: PairLayout, role: Role): string[] {
-  return layout.nics.flatMap(({objects}) =>
-    role === 'primary'
-      ? [objects.mirror, objects.release, objects.capture]
-      : [objects.inject, objects.divert, objects.rewriter],
-  )
+  return layout.nics.flatMap((nic) => {
+    const {feed: fed, mirror, release, capture, inject, divert, rewriter} = nic.objects
+    if (role === 'primary') return [isForwarded(nic) ? fed : mirror, release, capture]
+    return isForwarded(nic) ? [rewriter] : [inject, divert, rewriter]
+  })
 }
 
 /** Primary that goes on alone: all filters and comparers away; the guest's traffic flows freely again. */
 export function noPrimaryObjects(layout: PairLayout): Action[] {
   const absent = (id: string): Action => ({kind: 'object', ensure: 'absent', id})
   return [
-    ...layout.nics.flatMap(({objects}) => [objects.mirror, objects.release, objects.capture].map(absent)),
+    ...layout.nics.flatMap((nic) => {
+      const {feed: fed, mirror, release, capture} = nic.objects
+      return [isForwarded(nic) ? fed : mirror, release, capture].map(absent)
+    }),
     ...layout.nics.map(({objects}) => absent(objects.compare)),
     absent(layout.iothread),
   ]
@@ -114,7 +214,8 @@ export function noPrimaryObjects(layout: PairLayout): Action[] {
 
 /** Secondary that is promoted: its output goes to the tap again. The rewriter stays: live TCP connections need it. */
 export function noSecondaryFilters(layout: PairLayout): Action[] {
-  return layout.nics.flatMap(({objects}) =>
+  const filtered = layout.nics.filter((nic) => !isForwarded(nic))
+  return filtered.flatMap(({objects}) =>
     [objects.divert, objects.inject].map((id): Action => ({kind: 'object', ensure: 'absent', id})),
   )
 }
@@ -139,6 +240,20 @@ export function taps(layout: PairLayout, state: 'up' | 'down'): Action[] {
   return layout.nics.map((nic): Action => ({kind: 'tap', tap: nic.tap, state}))
 }
 
+/** Taps of a secondary that must be down; with `via: tc` they are up, and in no bridge. */
+export function closedTaps(layout: PairLayout): Action[] {
+  return layout.nics
+    .filter((nic) => !isForwarded(nic))
+    .map((nic): Action => ({kind: 'tap', tap: nic.tap, state: 'down'}))
+}
+
+/** The promoted or surviving side is heard: with `via: tc` its tap first comes out of forwarding and into the LAN's bridge. */
+export function heard(layout: PairLayout, host: string): Action[] {
+  const paths = forwardPaths(layout, host)
+  const released: Action[] = paths.length === 0 ? [] : [{kind: 'forward-release', paths}]
+  return [...released, ...taps(layout, 'up')]
+}
+
 /** Drops at the taps what the comparer lets through uncompared, where the spec says so. */
 export function tapFilters(layout: PairLayout): Action[] {
   return layout.nics
@@ -146,8 +261,12 @@ export function tapFilters(layout: PairLayout): Action[] {
     .map((nic): Action => ({kind: 'tap-filter', ensure: 'present', tap: nic.tap, table: nic.tapTable}))
 }
 
+/** After the end of a domain: no rules for its taps, and no forwarding to or from them. */
 export function noTapFilters(layout: PairLayout): Action[] {
-  return layout.nics.map((nic): Action => ({kind: 'tap-filter', ensure: 'absent', table: nic.tapTable}))
+  return [
+    ...layout.nics.map((nic): Action => ({kind: 'tap-filter', ensure: 'absent', table: nic.tapTable})),
+    ...noForwarding(layout),
+  ]
 }
 
 function nicPorts(identity: PairIdentity, nic: NicLayout): {mirror: number; compare: number} {

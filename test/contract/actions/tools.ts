@@ -1,3 +1,4 @@
+import {Forwarding} from '../../../src/agent/forwarding.js'
 import {existsSync, mkdtempSync, readdirSync, rmSync} from 'node:fs'
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
@@ -99,6 +100,7 @@ export async function contextOf(
     run: runWith(build),
     files: nodeFiles,
     clock: systemClock,
+    forwarding: new Forwarding({run: runWith(build), files: nodeFiles, root: '/run/colo-contract/forward'}),
     signal: t.signal,
     report: (text) => notes.push(text),
     record: {

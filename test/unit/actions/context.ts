@@ -1,5 +1,6 @@
 import {ToolError} from '../../../src/errors.js'
 import type {ActionContext} from '../../../src/agent/action-context.js'
+import {Forwarding} from '../../../src/agent/forwarding.js'
 import type {FileFacts, Files} from '../../../src/os/files.js'
 import type {Argv, Run, RunOptions} from '../../../src/os/process.js'
 import {layoutOf} from '../../../src/pair/layout.js'
@@ -97,6 +98,7 @@ export function world(options: {readonly version?: {major: number; minor: number
     run,
     files,
     clock,
+    forwarding: new Forwarding({run, files, root: '/run/colo/forward'}),
     signal: abort.signal,
     report: (text) => notes.push(text),
     record: {

@@ -383,12 +383,30 @@ const cases: Readonly<Record<string, BadCase>> = {
     at: '23:17',
     says: 'nics[1].uncompared: "yes"',
   },
-  'forward by tc': {
+  'forward by tc without a NIC': {
     from: '    bridge: br1',
-    to: nic('forward: {via: tc, nic: eth2, vlan: 101}'),
-    at: '23:20',
-    says: 'not available in this version',
-    hint: 'use socket',
+    to: nic('forward: {via: tc, vlan: 101}'),
+    at: '23:14',
+    says: 'nics[1].forward.nic: is missing',
+  },
+  'forward by tc for one host only': {
+    from: '    bridge: br1',
+    to: nic('forward: {via: tc, nic: {alpha: eth2}}'),
+    at: '23:29',
+    says: 'says nothing for host beta',
+    hint: 'add beta',
+  },
+  'forward by tc with a VLAN that is none': {
+    from: '    bridge: br1',
+    to: nic('forward: {via: tc, nic: eth2, vlan: 4095}'),
+    at: '23:41',
+    says: 'nics[1].forward.vlan: "4095" is out of range',
+  },
+  'forward by tc over the bridge of the LAN': {
+    from: '    bridge: br1',
+    to: nic('forward: {via: tc, nic: br1}'),
+    at: '23:14',
+    says: 'is the bridge of the LAN',
   },
   'forward without via': {
     from: '    bridge: br1',

@@ -3,9 +3,10 @@ import {identityOf} from '../../../src/pair/identity.js'
 import type {Action} from '../../../src/plan/action.js'
 import {planCreate} from '../../../src/plan/create.js'
 import {describeAction, describePlan} from '../../../src/plan/describe.js'
+import {planDestroy} from '../../../src/plan/destroy.js'
 import {planFailover} from '../../../src/plan/failover.js'
 import {assertGolden} from '../../support/golden.js'
-import {recordOf} from '../../support/pair-fixtures.js'
+import {recordOf, specOf} from '../../support/pair-fixtures.js'
 import {suite} from '../../support/suite.js'
 
 const test = suite('plan/describe')
@@ -31,6 +32,49 @@ test('failover to the secondary, as a person could do it', () => {
     planned: true,
   })
   assertGolden(new URL('../../golden/plan/describe-failover.txt', import.meta.url), describePlan(plan))
+})
+
+const forwarded = identityOf(
+  recordOf('primary', {
+    spec: specOf({
+      nics: specOf().nics.map((nic, index) => ({
+        ...nic,
+        forward:
+          index === 0
+            ? {via: 'tc', nic: {byHost: {alpha: 'eth2', beta: 'eth5'}}}
+            : {via: 'tc', nic: {same: 'eth3'}, vlan: 101},
+      })),
+    }),
+  }),
+)
+
+test('with kernel forwarding: create, failover and destroy, as a person could do it', () => {
+  const at = {planId: 'p', identity: forwarded}
+  const plans = {
+    create: planCreate({...at, generation, xml, freshSecondaryImages: true, nowMs: 0}),
+    failover: planFailover({
+      ...at,
+      to: 'beta',
+      from: 'alpha',
+      role: 'secondary',
+      generation,
+      loserReachable: true,
+      planned: false,
+    }),
+    'failover-to-primary': planFailover({
+      ...at,
+      to: 'alpha',
+      from: 'beta',
+      role: 'primary',
+      generation,
+      loserReachable: false,
+      planned: false,
+    }),
+    destroy: planDestroy({...at, keep: 'alpha', hosts: ['alpha', 'beta'], deleteCopies: false}),
+  }
+  for (const [name, plan] of Object.entries(plans)) {
+    assertGolden(new URL(`../../golden/plan/describe-tc-${name}.txt`, import.meta.url), describePlan(plan))
+  }
 })
 
 const cases: ReadonlyArray<readonly [Action, readonly string[]]> = [

@@ -8,7 +8,7 @@ import {planFailover, type FailoverInput} from '../../../src/plan/failover.js'
 import type {Plan} from '../../../src/plan/plan.js'
 import {planResync, type ResyncInput} from '../../../src/plan/resync.js'
 import {planStart} from '../../../src/plan/start.js'
-import {recordOf} from '../../support/pair-fixtures.js'
+import {recordOf, specOf} from '../../support/pair-fixtures.js'
 import {suite} from '../../support/suite.js'
 
 const test = suite('plans keep the safety rules')
@@ -44,7 +44,8 @@ const resync = (change: Partial<ResyncInput> = {}) =>
     ...change,
   })
 const create = planCreate({planId: 'p', identity, generation, xml, freshSecondaryImages: true, nowMs: 0})
-const destroy = planDestroy({planId: 'p', identity, keep: 'alpha', hosts: ['alpha', 'beta'], deleteCopies: true})
+const destroyed = {planId: 'p', identity, keep: 'alpha', hosts: ['alpha', 'beta'], deleteCopies: true} as const
+const destroy = planDestroy(destroyed)
 const start = planStart({
   accepted: [],
   planId: 'p',
@@ -54,6 +55,23 @@ const start = planStart({
   generation: next,
   mergeOverlays: true,
   xml,
+})
+
+/** The same pair with kernel forwarding. */
+const forwarded = identityOf(
+  recordOf('primary', {
+    spec: specOf({
+      nics: specOf().nics.map((nic, index) => ({...nic, forward: {via: 'tc', nic: {same: `fwd${index}`}}})),
+    }),
+  }),
+)
+const forwardedCreate = planCreate({
+  planId: 'p',
+  identity: forwarded,
+  generation,
+  xml,
+  freshSecondaryImages: true,
+  nowMs: 0,
 })
 
 const every: ReadonlyArray<readonly [string, Plan]> = [
@@ -66,6 +84,9 @@ const every: ReadonlyArray<readonly [string, Plan]> = [
   ['resync with detach', resync({detachFirst: true})],
   ['destroy', destroy],
   ['start', start],
+  ['create with tc', forwardedCreate],
+  ['failover with tc', failover({identity: forwarded})],
+  ['resync with tc', resync({identity: forwarded, detachFirst: true})],
 ]
 
 for (const [name, plan] of every) {
@@ -141,6 +162,44 @@ test('the taps of a secondary are down before it may run, and up only after its 
   assert.ok(up !== undefined && grant !== undefined && grant.at < up.at)
 })
 
+test('with tc a secondary is forwarded before it receives anything, and joins the LAN only after its grant (S1)', () => {
+  const [forward] = positions(forwardedCreate, (action) => action.kind === 'forward' && isUp(action, 'secondary'))
+  const [receive] = positions(forwardedCreate, (action) => action.kind === 'incoming')
+  assert.ok(forward?.host === 'beta' && receive && forward.at < receive.at)
+  assert.is(positions(forwardedCreate, ({kind}) => kind === 'forward-release').length, 0)
+  const plan = failover({identity: forwarded})
+  const [release] = positions(plan, ({kind}) => kind === 'forward-release')
+  const [grant] = positions(plan, (action) => action.kind === 'record-change')
+  assert.ok(release?.host === 'beta' && grant && grant.at < release.at)
+})
+
+test('with tc the frames of a secondary are taken from the wire before the guest of the primary is mirrored to it', () => {
+  const [primary] = positions(forwardedCreate, (action) => action.kind === 'forward' && isUp(action, 'primary'))
+  const [netdev] = positions(forwardedCreate, (action) => action.kind === 'netdev')
+  const [feed] = positions(forwardedCreate, (action) => action.kind === 'object' && action.id === 'nic0-feed')
+  const [migrate] = positions(forwardedCreate, (action) => action.kind === 'migrate' && action.mirrorsOn?.length === 2)
+  assert.ok(primary && netdev && feed && migrate)
+  assert.ok(primary.at < netdev.at && netdev.at < feed.at && feed.at < migrate.at)
+  const mirrored = positions(
+    forwardedCreate,
+    (action) => action.kind === 'forward' && 'mirror' in action && action.mirror,
+  )
+  assert.is(mirrored.length, 0, 'no mirror before the switchover')
+})
+
+test('with tc every end of a copy ends its forwarding', () => {
+  const plans = [failover({identity: forwarded}), planDestroy({...destroyed, identity: forwarded})]
+  for (const plan of plans) {
+    for (const {at, host} of positions(plan, ({kind}) => kind === 'domain-destroy')) {
+      const absent = positions(plan, (action) => action.kind === 'forward' && action.ensure === 'absent')
+      assert.ok(
+        absent.some((each) => each.host === host && each.at > at),
+        `${plan.title}: ${host}`,
+      )
+    }
+  }
+})
+
 test('destroy removes each record last and never an image of the side that is kept', () => {
   for (const host of ['alpha', 'beta']) {
     const actions = destroy.steps.filter((each) => each.host === host).flatMap((each) => each.actions)
@@ -214,6 +273,10 @@ test('a primary that goes on alone gets its taps back, and keeps the mark of a m
 function forbidsSecondary(action: Action): boolean {
   if (action.kind === 'record-create') return action.record.marks.incomplete !== undefined
   return action.kind === 'record-change' && action.change.marks?.incomplete?.why === 'resync'
+}
+
+function isUp(action: Action, role: 'primary' | 'secondary'): boolean {
+  return action.kind === 'forward' && action.ensure === 'present' && action.role === role
 }
 
 /** Where an action stands in a plan, counted over all actions of all steps. */
