@@ -24,7 +24,7 @@ mknod -m 666 dev/full c 1 7
 mknod -m 666 dev/random c 1 8
 mknod -m 666 dev/urandom c 1 9
 mknod -m 666 dev/tty c 5 0
-mknod -m 600 dev/net/tun c 10 200
+mknod -m 666 dev/net/tun c 10 200
 if [ "$accel" = kvm ]; then mknod -m 666 dev/kvm c 10 232; fi
 ln -s pts/ptmx dev/ptmx
 ln -s /proc/self/fd dev/fd

@@ -1,5 +1,5 @@
 import * as assert from 'uvu/assert'
-import {execIn, faults, type LabHost} from '../../src/lab/index.js'
+import {execIn, faults, labUp, type LabHost} from '../../src/lab/index.js'
 import {
   capture,
   coloOk,
@@ -102,12 +102,15 @@ async function answers(count: number, address: string): Promise<void> {
   for (let n = 0; n < count; n++) assert.match(await http('/', {address}), /Hello/)
 }
 
+let ready: Promise<unknown> | undefined
+
 /** Links, queueing disciplines and filters of a host, without what changes by itself. */
 async function networkOf(host: LabHost): Promise<string> {
+  await (ready ??= labUp())
   const script =
-    'ip -json -details addr show | sed -E \'s/"(valid|preferred)_life_time":[0-9]+//g\'; tc -json qdisc show; ' +
+    'ip -json -details addr show | sed -E \'s/"([a-z]+_life_time|[a-z_]+_timer|fdb_n_learned)":[0-9.]+//g\'; tc -json qdisc show; ' +
     'for d in $(ls /sys/class/net); do for k in ingress egress; do tc -json filter show dev $d $k 2>/dev/null; done; ' +
-    'cat /proc/sys/net/ipv6/conf/$d/disable_ipv6; done; ls /run/colo/forward 2>/dev/null'
+    'cat /proc/sys/net/ipv6/conf/$d/disable_ipv6; done; ls /run/colo/forward 2>/dev/null; true'
   return (await execIn(host, ['sh', '-c', script])).stdout
 }
 
