@@ -1,6 +1,7 @@
 import type {Clock} from '../os/clock.js'
 import type {Files} from '../os/files.js'
 import type {Run} from '../os/process.js'
+import type {CleanStop} from '../pair/clean-stop.js'
 import type {PairLayout} from '../pair/layout.js'
 import type {PairRecord} from '../pair/record.js'
 import type {RecordChange} from '../plan/action.js'
@@ -53,6 +54,12 @@ export interface VmAccess {
   beginProtection(): Promise<void>
   /** From now on losing the peer is expected (a failover or a planned end runs): nothing is latched any more. */
   endProtection(): Promise<void>
+  /** The guest's power is being cut: it stands still and its disks were flushed. */
+  powerCut(): void
+  /** Settles when the agent has noted a clean stop of this side. @throws {StateError} when QEMU ended otherwise, {TimedOutError} */
+  stopped(timeoutMs: number, signal: AbortSignal): Promise<CleanStop>
+  /** Settles when the peer's agent has said that its side, the primary, was stopped cleanly. @throws {TimedOutError} */
+  peerStopped(timeoutMs: number, signal: AbortSignal): Promise<CleanStop>
   /** Follows the invisible commit after a promotion in the background; see the action `commit-follow`. */
   followCommit(): void
 }

@@ -78,6 +78,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     connect: options.connect,
     table: new TcpTable(files, clock),
     nonce: randomUUID(),
+    runAlone: (member, title, steps) => methods.runAlone(member, title, steps),
     announce: (member) => {
       beacons.announce(member.talk)
     },
@@ -92,7 +93,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const locks = new Locks(() => clock.now())
   const filters = new TapFilters(run, clock)
   const forwarding = new Forwarding({run, files, root: `${dirname(roots.runRoot)}/forward`})
-  const methods = new AgentMethods({
+  const methods: AgentMethods = new AgentMethods({
     hello,
     clock,
     locks,

@@ -18,6 +18,8 @@ const wordSchema = v.strictObject({
   alone: v.boolean(),
   /** this copy lost; it claims nothing any more */
   stale: v.boolean(),
+  /** the primary was stopped cleanly: the other copy is `equal`, or it is the `only` one with every write; absent otherwise */
+  clean: v.exactOptional(v.picklist(['equal', 'only'])),
   /** absent, running, paused, other, or hung */
   domain: v.picklist(['absent', 'running', 'paused', 'other', 'hung']),
   qemuAlive: v.boolean(),

@@ -18,6 +18,7 @@ const absent = v.literal('absent')
 const format = v.picklist(['qcow2', 'raw'])
 const timeoutMs = integer(0)
 const scalar = v.union([v.string(), v.number(), v.boolean()])
+const images = v.array(v.strictObject({disk: imageSchema.entries.disk, path}))
 const mirrors = v.array(v.strictObject({job: word, quorum: word, target: word}))
 
 const host = [
@@ -38,6 +39,15 @@ const host = [
 const domain = [
   v.strictObject({kind: kind('domain-create'), domain: pairName, xml: v.string()}),
   v.strictObject({kind: kind('domain-destroy'), domain: pairName}),
+  v.strictObject({
+    kind: kind('lifecycle'),
+    domain: pairName,
+    poweroff: v.picklist(['destroy', 'restart']),
+    reboot: v.picklist(['destroy', 'restart']),
+  }),
+  v.strictObject({kind: kind('power-button')}),
+  v.strictObject({kind: kind('power-off'), how: v.picklist(['button', 'cut']), timeoutMs}),
+  v.strictObject({kind: kind('stop-follow'), domain: pairName, images, timeoutMs}),
   v.strictObject({kind: kind('vm-continue')}),
   v.strictObject({kind: kind('vm-await'), states: v.array(word), timeoutMs}),
   v.strictObject({kind: kind('tcg-settle'), timeoutMs}),
@@ -165,10 +175,7 @@ const recordChange = v.strictObject({
 const record = [
   v.strictObject({kind: kind('record-create'), record: recordSchema}),
   v.strictObject({kind: kind('record-change'), change: recordChange}),
-  v.strictObject({
-    kind: kind('record-images'),
-    images: v.array(v.strictObject({disk: imageSchema.entries.disk, path})),
-  }),
+  v.strictObject({kind: kind('record-images'), images}),
   v.strictObject({
     kind: kind('images-verify'),
     accepted: v.array(v.picklist(['image-missing', 'image-replaced', 'image-unrecorded', 'overlays-lost'])),

@@ -131,7 +131,14 @@ export const marksSchema = v.strictObject({
   notPromotable: v.exactOptional(v.string()),
 })
 
-export const imageSchema = v.strictObject({disk: word, path, inode: word, device: word, sizeBytes: integer()})
+export const imageSchema = v.strictObject({
+  disk: word,
+  path,
+  inode: word,
+  device: word,
+  sizeBytes: integer(),
+  modifiedNs: v.exactOptional(word),
+})
 
 export const recordSchema = v.strictObject({
   format: v.literal(recordFormat),

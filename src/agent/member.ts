@@ -1,8 +1,10 @@
 import {setMaxListeners} from 'node:events'
 import type {Clock} from '../os/clock.js'
 import type {Files} from '../os/files.js'
+import type {CleanStop} from '../pair/clean-stop.js'
 import type {PairLayout} from '../pair/layout.js'
 import type {PairRecord} from '../pair/record.js'
+import type {Step} from '../plan/plan.js'
 import {queryColoStatus} from '../qmp/commands/colo.js'
 import type {QmpEvent, QmpSession} from '../qmp/session.js'
 import type {VmAccess} from './action-context.js'
@@ -22,8 +24,10 @@ import {classify} from './qemu-facts.js'
 import {QemuProcess} from './qemu-process.js'
 import {RecordStore} from './record-store.js'
 import {Statistics} from './statistics.js'
+import {StopFollower} from './stop-follower.js'
 import type {TcpTable} from './tcp-table.js'
 import {Tracer} from './tracer.js'
+import {vmAccess} from './vm-access.js'
 
 /** What all members of a host share. */
 export interface MemberDeps {
@@ -37,6 +41,8 @@ export interface MemberDeps {
   readonly nonce: string
   /** the peer should learn of this pair now */
   readonly announce: (member: Member) => void
+  /** runs steps of this host under the pair's lock, with no command about; false when somebody else holds it */
+  readonly runAlone: (member: Member, title: string, steps: readonly Step[]) => Promise<boolean>
   /** a line for the agent's own log */
   readonly problem: (text: string) => void
 }
@@ -62,6 +68,7 @@ export class Member {
   readonly #deps: MemberDeps
   readonly #protection: ProtectionStore
   readonly #commit: CommitFollower
+  readonly #stop: StopFollower
   readonly #end = new AbortController()
   #started: Promise<void> | undefined
 
@@ -105,19 +112,12 @@ export class Member {
     this.guard = new ProtectionGuard({pair, clock, table, store, records, events, layout, announce, background})
     const {guard} = this
     const domainWord = (): BeaconWord['domain'] => this.#domainWord()
-    this.talk = new PeerTalk({
-      clock,
-      files,
-      nonce,
-      records,
-      events,
-      store,
-      guard,
-      layout,
-      domain: domainWord,
-      background,
-      problem,
-    })
+    const shared = {clock, files, records, events, store, guard, layout, announce, background, problem}
+    this.#stop = new StopFollower({...shared, pair, runAlone: (title, steps) => deps.runAlone(this, title, steps)})
+    const peerStopped = (how: CleanStop): void => {
+      this.#stop.peerStopped(how)
+    }
+    this.talk = new PeerTalk({...shared, nonce, domain: domainWord, peerStopped})
     this.keeper = new Keeper({
       agentSocket,
       yankSocket,
@@ -147,7 +147,15 @@ export class Member {
       onDone: () => this.#commitDone(),
       onProblem: problem,
     })
-    this.vm = this.#vmAccess()
+    this.vm = vmAccess({
+      keeper: this.keeper,
+      checkpoints: this.checkpoints,
+      guard,
+      stop: this.#stop,
+      commit: this.#commit,
+      release: () => this.#release(),
+      ending: this.#end.signal,
+    })
   }
 
   get layout(): PairLayout {
@@ -191,6 +199,7 @@ export class Member {
     this.keeper.tick()
     const session = this.keeper.status === 'connected' ? this.keeper.session : undefined
     this.guard.tick(session)
+    this.#stop.tick(session)
     this.statistics.tick()
     this.tracer.tick(session)
   }
@@ -206,6 +215,7 @@ export class Member {
 
   #onEvent(event: QmpEvent): void {
     const atMs = Math.round(event.atUs / 1000)
+    this.#stop.event(event)
     const fact = classify(event, this.layout)
     if (fact !== 'noise') {
       const decisive = typeof fact === 'object'
@@ -238,6 +248,7 @@ export class Member {
   }
 
   async #attached(how: Attached, session: QmpSession): Promise<void> {
+    this.#stop.attached()
     this.#deps.announce(this)
     const marks = this.records.current?.marks
     if (marks?.stale !== undefined) await this.talk.silence()
@@ -259,6 +270,7 @@ export class Member {
   }
 
   #gone(why: string): void {
+    this.#stop.gone()
     this.checkpoints.end()
     this.statistics.feed({kind: 'end'})
     this.tracer.forget()
@@ -279,7 +291,7 @@ export class Member {
     const lonely = record.alone && before?.alone !== true
     const lost =
       stale !== undefined || incomplete !== undefined || (before !== undefined && record.role !== before.role)
-    if (lonely || lost) this.#background(this.guard.end())
+    if (lonely || lost || record.clean) this.#background(this.guard.end())
     this.#deps.announce(this)
   }
 
@@ -297,22 +309,6 @@ export class Member {
     await this.guard.end()
     await this.events.record({type: 'RELEASED'})
     this.#deps.announce(this)
-  }
-
-  #vmAccess(): VmAccess {
-    return {
-      qmp: () => this.keeper.qmp(this.#end.signal),
-      withYank: (body) => this.keeper.withYank(body),
-      attach: (timeoutMs) => this.keeper.attach(timeoutMs, this.#end.signal),
-      release: () => this.#release(),
-      checkpoints: () => this.checkpoints.count,
-      awaitCheckpoint: (after, timeoutMs) => this.checkpoints.awaitMore(after, timeoutMs, this.#end.signal),
-      beginProtection: () => this.guard.begin(),
-      endProtection: () => this.guard.end(),
-      followCommit: () => {
-        this.#commit.start()
-      },
-    }
   }
 
   #domainWord(): BeaconWord['domain'] {

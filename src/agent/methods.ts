@@ -3,12 +3,13 @@ import {exitCodes} from '../exit-codes.js'
 import type {Clock} from '../os/clock.js'
 import type {HostFacts} from '../host/facts.js'
 import type {Client} from './client.js'
-import type {Locks} from './locks.js'
+import type {LockOwner, Locks} from './locks.js'
 import type {Member} from './member.js'
 import type {Members} from './members.js'
 import {readStats, streamStats} from './member-stats.js'
 import {observeMember, type ObserverDeps} from './observe.js'
 import type {Hello, Method, Params, RecordedEvent, Request, Result} from './protocol.js'
+import type {Step} from '../plan/plan.js'
 import type {StepRunner} from './step-runner.js'
 
 export interface MethodDeps {
@@ -25,7 +26,7 @@ export interface MethodDeps {
   readonly deadMs?: number | undefined
 }
 
-/** A lock whose command is gone, but whose last step is being ended, is waited for so long. */
+/** A lock of the agent itself, or one whose command is gone but whose last step is being ended, is waited for so long. */
 const ORPHAN_MS = 5000
 /**
  * A command that holds a lock gives a sign of life every three seconds. When its machine lost power the connection stays open for hours, and
@@ -40,6 +41,8 @@ export class AgentMethods {
   readonly #deps: MethodDeps
   /** pairs whose steps run, with the connection that asked */
   readonly #busy = new Map<string, Client>()
+  /** owners of locks that are this agent itself; its own steps are short */
+  readonly #own = new WeakSet<LockOwner>()
 
   constructor(deps: MethodDeps) {
     this.#deps = deps
@@ -113,10 +116,17 @@ export class AgentMethods {
   async #acquire({pair, owner, purpose}: Params<'lock.acquire'>, client: Client): Promise<Result<'lock.acquire'>> {
     const {locks, clock, ending} = this.#deps
     const holder = locks.ownerOf(pair) as Client | undefined
-    if (holder !== undefined && holder !== client && holder.silentMs > (this.#deps.deadMs ?? DEAD_MS)) holder.drop()
+    if (
+      holder !== undefined &&
+      holder !== client &&
+      !this.#own.has(holder) &&
+      holder.silentMs > (this.#deps.deadMs ?? DEAD_MS)
+    )
+      holder.drop()
     const endMs = clock.monotonic() + ORPHAN_MS
-    const isOrphan = (): boolean => (locks.ownerOf(pair) as Client | undefined)?.gone.aborted === true
-    while (isOrphan() && clock.monotonic() < endMs) {
+    const isOrphan = (owner: LockOwner | undefined): boolean =>
+      owner !== undefined && (this.#own.has(owner) || (owner as Client).gone.aborted)
+    while (isOrphan(locks.ownerOf(pair)) && clock.monotonic() < endMs) {
       const stop = new AbortController()
       const signal = AbortSignal.any([stop.signal, ending])
       await Promise.race([locks.released(), clock.sleep(endMs - clock.monotonic(), signal).catch(() => undefined)])
@@ -145,6 +155,22 @@ export class AgentMethods {
       this.#busy.delete(pair)
       observer.filters.invalidate()
       if (client.gone.aborted) locks.release(pair, client)
+    }
+  }
+
+  /** The agent itself runs steps of its host under the pair's lock; false when somebody else holds it. */
+  async runAlone(member: Member, title: string, steps: readonly Step[]): Promise<boolean> {
+    const {locks, hello, runner, ending} = this.#deps
+    const {pair} = member
+    if (locks.holder(pair) !== undefined || this.#busy.has(pair)) return false
+    const self: LockOwner = {}
+    this.#own.add(self)
+    locks.acquire(pair, self, {owner: `the agent on ${hello.host}`, purpose: title})
+    try {
+      await runner.run({member, steps, gone: new AbortController().signal, ending, onProgress: () => undefined})
+      return true
+    } finally {
+      locks.release(pair, self)
     }
   }
 

@@ -1,5 +1,6 @@
 import type {Clock} from '../os/clock.js'
 import type {Files} from '../os/files.js'
+import {cleanStopOf, type CleanStop} from '../pair/clean-stop.js'
 import {standing, type Claim} from '../pair/generation.js'
 import type {PairLayout} from '../pair/layout.js'
 import type {PeerWord} from '../pair/observation.js'
@@ -26,6 +27,8 @@ export interface PeerTalkOptions {
   readonly guard: ProtectionGuard
   readonly layout: () => PairLayout
   readonly domain: () => BeaconWord['domain']
+  /** the peer is the primary of our generation and was stopped cleanly */
+  readonly peerStopped: (how: CleanStop) => void
   readonly background: (work: Promise<unknown>) => void
   readonly problem: (text: string) => void
 }
@@ -68,6 +71,7 @@ export class PeerTalk {
     const {ancestors} = record.generation
     const shown = this.#ear.knowsGeneration(record.generation) ? ancestors.slice(0, SHORT_DESCENT) : ancestors
     const domain = this.#options.domain()
+    const clean = domain === 'absent' ? cleanStopOf(record) : undefined
     return {
       format: 1,
       pair: record.spec.name,
@@ -77,6 +81,7 @@ export class PeerTalk {
       complete: shown.length === ancestors.length,
       alone: record.alone && record.marks.stale === undefined,
       stale: record.marks.stale !== undefined,
+      ...(clean === undefined ? {} : {clean}),
       domain,
       qemuAlive: domain !== 'absent',
       missedWrites: store.now.missedWrites,
@@ -88,13 +93,14 @@ export class PeerTalk {
 
   /** A word whose seal fits. A repeated one is no sign of life, but a newer generation in it is true all the same. */
   hear(word: BeaconWord): void {
-    const {records, clock, guard, background} = this.#options
+    const {records, clock, guard, background, peerStopped} = this.#options
     const record = records.current
     if (record === undefined || word.from !== record.peer) return
     const fresh = this.#ear.hear(word, clock.now())
     background(this.learn(word))
     const ours = word.generation.id === record.generation.id && record.role === 'secondary'
     if (fresh && word.missedWrites && ours) guard.watch.suspect('the primary reported writes that did not arrive')
+    if (fresh && word.clean !== undefined && word.role === 'primary' && ours && !record.alone) peerStopped(word.clean)
   }
 
   /**

@@ -39,6 +39,8 @@ export function classify({event, data}: QmpEvent, layout: PairLayout): QemuFact 
         missedWrites: false,
       }
     case 'SHUTDOWN':
+      // a guest that powers off or resets itself is no fault: see stop-follower.ts; of a secondary it is a divergence
+      if (data['guest'] === true) return 'other'
       return {kind: 'shutdown', detail: text('reason'), missedWrites: false}
     default:
       return 'other'

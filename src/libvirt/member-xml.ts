@@ -1,5 +1,6 @@
 import {UsageError} from '../errors.js'
 import type {NicLayout} from '../pair/layout.js'
+import {lifecycleOf, type Lifecycle} from '../pair/lifecycle.js'
 import type {PairRecord} from '../pair/record.js'
 import {onHost, type PairSpec} from '../pair/spec.js'
 import {hex, isQ35, memberArgs, missing, type MemberInput} from './member-args.js'
@@ -58,7 +59,7 @@ export function buildMemberXml(input: MemberXmlInput): string {
     (domain) => set(domain, element('vcpu', {placement: 'static'}, [String(spec.vm.vcpus)])),
     (domain) => edit(domain, 'os', (os) => withBoot(os, spec.vm, record.machine)),
     (domain) => (imported === undefined ? set(domain, cpuOf(spec.vm.cpu, record.accel)) : domain),
-    (domain) => withLifecycle(domain, spec.vm),
+    (domain) => withLifecycle(domain, lifecycleOf(spec.vm, input.role)),
     (domain) => edit(domain, 'devices', (devices) => withDevices(devices, input)),
     (domain) => edit(domain, 'qemu:commandline', (line) => append(line, ...args)),
   ]
@@ -122,24 +123,9 @@ function withBoot(os: XmlElement, vm: PairSpec['vm'], machine: string): XmlEleme
   )
 }
 
-/**
- * What libvirt does when the guest ends. `restart` after a power-off is a reset of both sides by their own libvirt, which COLO
- * survives; with `destroy` both QEMU processes are gone within milliseconds of their SHUTDOWN event, and the agents' records decide what
- * comes next. libvirt's QEMU driver has nothing that keeps the process (`preserve` is refused).
- *
- * @throws {UsageError} for the one combination libvirt refuses
- */
-function withLifecycle(domain: XmlElement, {onPoweroff, onReboot}: PairSpec['vm']): XmlElement {
-  if (onPoweroff === 'restart' && onReboot === 'stop') {
-    throw new UsageError('vm: onPoweroff restart with onReboot stop is not possible under libvirt', {
-      hint: 'choose onReboot: restart, or onPoweroff: stop',
-    })
-  }
-  const actions = {on_poweroff: onPoweroff, on_reboot: onReboot, on_crash: 'stop'} as const
-  return Object.entries(actions).reduce(
-    (changed, [name, action]) => set(changed, element(name, {}, [action === 'restart' ? 'restart' : 'destroy'])),
-    domain,
-  )
+function withLifecycle(domain: XmlElement, {poweroff, reboot}: Lifecycle): XmlElement {
+  const actions = {on_poweroff: poweroff, on_reboot: reboot, on_crash: 'destroy'}
+  return Object.entries(actions).reduce((changed, [name, action]) => set(changed, element(name, {}, [action])), domain)
 }
 
 /** `check='none'`: what the guest gets is decided by QEMU on both hosts alike; libvirt must not add or drop features. */

@@ -1,5 +1,6 @@
 import {DecodeError} from '../errors.js'
 import type {Argv} from '../os/process.js'
+import type {Lifecycle} from '../pair/lifecycle.js'
 
 /** The one connection colo uses: pairs are domains of the system's QEMU driver. */
 export const virshUri = 'qemu:///system'
@@ -13,6 +14,13 @@ export const createArgv = (file: string): Argv => virsh('create', '--file', file
 /** Ends QEMU, with SIGKILL when SIGTERM does not do it. */
 export const destroyArgv = (domain: string): Argv => virsh('destroy', '--domain', domain)
 export const domstateArgv = (domain: string): Argv => virsh('domstate', '--domain', domain, '--reason')
+/** What libvirt does with the running domain when its guest powers off or resets itself; in the order in which libvirt takes it. */
+export function lifecycleArgvs(domain: string, {poweroff, reboot}: Lifecycle): readonly Argv[] {
+  const argv = (type: string, action: string): Argv =>
+    virsh('set-lifecycle-action', '--domain', domain, '--type', type, '--action', action, '--live')
+  const argvs = [argv('poweroff', poweroff), argv('reboot', reboot)]
+  return poweroff === 'restart' ? argvs.reverse() : argvs
+}
 /** Names of all domains, running or not. */
 export const listArgv = (): Argv => virsh('list', '--all', '--name')
 export const dumpxmlArgv = (domain: string): Argv => virsh('dumpxml', '--domain', domain)

@@ -74,6 +74,9 @@ export const setCapabilities = (states: Readonly<Record<string, boolean>>): Sent
 export const lostHeartbeat: SentCommand = {command: 'x-colo-lost-heartbeat'}
 export const announceSelf: SentCommand = {command: 'announce-self', arguments: announcement}
 export const stopVm: SentCommand = {command: 'stop'}
+export const quitVm: SentCommand = {command: 'quit'}
+/** presses the ACPI power button */
+export const powerButton: SentCommand = {command: 'system_powerdown'}
 export const continueVm: SentCommand = {command: 'cont'}
 
 /** Cuts connections. One that QEMU does not know fails the whole call: name only what `query-yank` lists. */

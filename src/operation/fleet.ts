@@ -28,6 +28,7 @@ const singlesAtOnce = 8
 /** Pairs in these states are observed at every interval: something is going on. */
 const moving: ReadonlySet<PairState> = new Set([
   'starting',
+  'stopping',
   'syncing',
   'committing',
   'resyncing',

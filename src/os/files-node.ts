@@ -83,6 +83,7 @@ export const nodeFiles: Files = {
         uid: Number(found.uid),
         gid: Number(found.gid),
         mode: Number(found.mode & 0o7777n),
+        modifiedNs: String(found.mtimeNs),
       }
     } catch (error) {
       if (isAbsent(error)) return undefined

@@ -3,6 +3,8 @@ export interface FileFacts {
   readonly inode: string
   readonly device: string
   readonly sizeBytes: number
+  /** when its content was last changed, nanoseconds */
+  readonly modifiedNs: string
   readonly uid: number
   readonly gid: number
   readonly mode: number

@@ -1,3 +1,4 @@
+import {areEqualCopies} from './clean-stop.js'
 import {kinship, standing} from './generation.js'
 import {downReasons} from './health/down.js'
 import {protectionFaults} from './health/protection.js'
@@ -120,6 +121,7 @@ function fromMembers(pair: string, {primary, other}: Authority, silent: readonly
 /** The primary's host does not answer. */
 function withoutPrimary(pair: string, other: Known | undefined, silent: readonly Reason[]): Verdict {
   if (other === undefined) return {state: 'failed', reasons: silent}
+  if (other.record.clean && !runs(other)) return {state: 'stopped', reasons: silent}
   const currency = currencyOf(other.record)
   if (runs(other) && currency === 'promotable' && other.blindSince === undefined) {
     const remedy = `colo pair failover ${pair} --to ${other.host}`
@@ -134,6 +136,7 @@ function withoutPrimary(pair: string, other: Known | undefined, silent: readonly
 /** Whatever is missing: the primary's copy does not run. */
 function primaryDown(pair: string, primary: Known, other: Known | undefined, silent: readonly Reason[]): Verdict {
   const {host, record} = primary
+  if (record.clean) return stoppedCleanly(pair, primary, other, silent)
   if (!record.alone && other !== undefined && runs(other) && currencyOf(other.record) === 'promotable') {
     const remedy = `colo pair failover ${pair} --to ${other.host}`
     return {
@@ -141,13 +144,25 @@ function primaryDown(pair: string, primary: Known, other: Known | undefined, sil
       reasons: [reason('primary-gone', `the primary on ${host} does not run`, {host, remedy}), ...silent],
     }
   }
-  if (record.clean) return {state: 'stopped', reasons: silent}
   const commit = record.marks.incomplete?.why === 'commit'
   const message = commit
     ? `the copy on ${host} ended while its overlays were being merged; start merges them first`
     : `the copy on ${host} ended without a clean stop`
   const code = commit ? 'commit-interrupted' : 'not-running'
   return {state: 'failed', reasons: [reason(code, message, {host, remedy: `colo pair start ${pair}`}), ...silent]}
+}
+
+/** The guest is off, and this copy has everything; what is with the other one? */
+function stoppedCleanly(pair: string, primary: Known, other: Known | undefined, silent: readonly Reason[]): Verdict {
+  const follows = other !== undefined && kinship(other.record.generation, primary.record.generation) === 'equal'
+  if (follows && runs(other)) {
+    const message = `the guest is off; the copy on ${other.host} has not ended yet`
+    const options = {host: other.host, remedy: `colo pair stop ${pair}`}
+    return {state: 'stopping', reasons: [reason('secondary-runs', message, options), ...silent]}
+  }
+  if (other === undefined || areEqualCopies(primary.record, other.record)) return {state: 'stopped', reasons: silent}
+  const message = `only the copy on ${primary.host} has every write; the one on ${other.host} is ${follows ? 'not known to be equal' : currencyOf(other.record)}`
+  return {state: 'stopped', reasons: [reason('copies-differ', message, {host: other.host}), ...silent]}
 }
 
 function goesOnAlone(pair: string, primary: Known, other: Known | undefined, silent: readonly Reason[]): Verdict {
@@ -295,6 +310,7 @@ const statesWhile: Readonly<Record<string, PairState>> = {
   resync: 'resyncing',
   failover: 'failing-over',
   start: 'starting',
+  stop: 'stopping',
 }
 
 /** Somebody holds the lock and works on it. */

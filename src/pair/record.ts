@@ -34,6 +34,8 @@ export interface ImageIdentity {
   readonly inode: string
   readonly device: string
   readonly sizeBytes: number
+  /** when it was last written, nanoseconds; only for a copy that was stopped cleanly, and is at rest */
+  readonly modifiedNs?: string
 }
 
 export interface PairPorts {

@@ -4,6 +4,7 @@ import type {Currency, Role} from './record.js'
 /** States of a pair; one word, the reasons stand beside it (design.md, section 2). */
 export const pairStates = [
   'stopped',
+  'stopping',
   'starting',
   'syncing',
   'protected',

@@ -1,4 +1,5 @@
 import type {CopyFault} from '../pair/copy-faults.js'
+import type {Lifecycle} from '../pair/lifecycle.js'
 import type {Generation, Marks, PairRecord, Role} from '../pair/record.js'
 
 /**
@@ -50,6 +51,25 @@ export type DomainAction =
   | {readonly kind: 'domain-create'; readonly domain: string; readonly xml: string}
   /** `virsh destroy`; absent is fine. A hung QEMU is ended too (libvirt sends SIGKILL). */
   | {readonly kind: 'domain-destroy'; readonly domain: string}
+  /** what libvirt does when the guest powers off or resets itself, set on the running domain */
+  | ({readonly kind: 'lifecycle'; readonly domain: string} & Lifecycle)
+  /** QMP `system_powerdown`: what the guest makes of it is its own affair */
+  | {readonly kind: 'power-button'}
+  /**
+   * Presses the power button, or cuts the power after a flush, and waits until QEMU has ended and the agent has noted a clean stop; at once
+   * when it has been noted before. Fails when QEMU ended otherwise.
+   */
+  | {readonly kind: 'power-off'; readonly how: 'button' | 'cut'; readonly timeoutMs: number}
+  /**
+   * On the secondary: waits for the word of the primary's agent that it was stopped cleanly, ends the domain, and notes that this copy is
+   * clean, or stale when a write did not arrive.
+   */
+  | {
+      readonly kind: 'stop-follow'
+      readonly domain: string
+      readonly images: ReadonlyArray<{readonly disk: string; readonly path: string}>
+      readonly timeoutMs: number
+    }
   /** QMP `cont` unless running */
   | {readonly kind: 'vm-continue'}
   /** waits until the VM's run state is one of `states` */

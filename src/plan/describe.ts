@@ -84,6 +84,23 @@ export function describeAction(action: Action, options: DescribeOptions = {}): r
       return describeXml(action)
     case 'domain-destroy':
       return [shell(virsh.destroyArgv(action.domain))]
+    case 'lifecycle':
+      return virsh.lifecycleArgvs(action.domain, action).map(shell)
+    case 'power-button':
+      return [agent(migration.powerButton)]
+    case 'power-off':
+      return [
+        ...(action.how === 'button'
+          ? [agent(migration.powerButton)]
+          : [agent(migration.stopVm), agent(migration.quitVm)]),
+        `# wait until QEMU has ended and its disks were flushed without an error; record: clean (at most ${limit(action.timeoutMs)})`,
+      ]
+    case 'stop-follow':
+      return [
+        `# wait until the primary's agent says that it was stopped cleanly (at most ${limit(action.timeoutMs)})`,
+        shell(virsh.destroyArgv(action.domain)),
+        '# record: clean, or stale when a write did not arrive',
+      ]
     case 'vm-continue':
       return [agent(migration.continueVm)]
     case 'vm-await':

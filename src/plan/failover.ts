@@ -1,10 +1,11 @@
 import {layoutOfPair, type PairIdentity} from '../pair/identity.js'
 import type {PairLayout} from '../pair/layout.js'
+import {lifecycleOf} from '../pair/lifecycle.js'
 import type {Generation} from '../pair/record.js'
 import {primaryAlone} from './parts/detach.js'
 import * as network from './parts/network.js'
 import {step} from './parts/steps.js'
-import type {YankInstance} from './action.js'
+import type {Action, YankInstance} from './action.js'
 import type {Plan, Step} from './plan.js'
 
 export interface FailoverInput {
@@ -44,9 +45,7 @@ export function planFailover(input: FailoverInput): Plan {
     steps: [
       ...(input.planned ? [checkpointFirst(input)] : []),
       ...(input.loserReachable ? [fence(layout, from, input.granted === true)] : []),
-      ...(input.role === 'secondary'
-        ? promote(layout, to, generation)
-        : primaryAlone({layout, primary: to, generation})),
+      ...(input.role === 'secondary' ? promote(input, layout) : primaryAlone({layout, primary: to, generation})),
       ...(input.committing === true && input.role === 'primary' ? [followCommit(to)] : []),
       ...(input.loserReachable ? endLoser(layout, from) : []),
     ],
@@ -64,7 +63,7 @@ function fence(layout: PairLayout, loser: string, isFinal: boolean): Step {
 }
 
 /** The secondary becomes the only copy. The truth is active over hidden over disk until QEMU's own commit ended: marked first. */
-function promote(layout: PairLayout, to: string, generation: Generation): Step[] {
+function promote({identity, to, generation}: FailoverInput, layout: PairLayout): Step[] {
   const instances: YankInstance[] = [
     ...network.linksToPeer(layout).map((id): YankInstance => ({type: 'chardev', id})),
     {type: 'migration'},
@@ -92,8 +91,15 @@ function promote(layout: PairLayout, to: string, generation: Generation): Step[]
       {kind: 'vm-await', states: ['running'], timeoutMs: 10_000},
       {kind: 'commit-follow'},
     ]),
-    step(to, 'tidy', 'remove what led to the peer', network.noChardevs(layout), {optional: true}),
+    step(to, 'tidy', 'remove what led to the peer', [...network.noChardevs(layout), ownLifecycle(identity, layout)], {
+      optional: true,
+    }),
   ]
+}
+
+/** A secondary is reset when its guest ends; now the guest's end counts again. */
+function ownLifecycle(identity: PairIdentity, {domain}: PairLayout): Action {
+  return {kind: 'lifecycle', domain, ...lifecycleOf(identity.spec.vm, 'primary')}
 }
 
 function followCommit(to: string): Step {

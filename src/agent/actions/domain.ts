@@ -7,6 +7,7 @@ import {
   dumpxmlArgv,
   isNoDomain,
   isNotRunning,
+  lifecycleArgvs,
   parseDomstate,
 } from '../../libvirt/virsh.js'
 import type {Argv} from '../../os/process.js'
@@ -71,6 +72,15 @@ export const destroyDomain: Perform<ActionOf<'domain-destroy'>> = async ({domain
     if (!saysGone(error)) throw error
   }
   await untilGone(context, domain)
+  return 'changed'
+}
+
+/** See the action `lifecycle`. libvirt refuses a domain that restarts after a power-off and ends at a reset, so the order matters. */
+export const setLifecycle: Perform<ActionOf<'lifecycle'>> = async ({domain, poweroff, reboot}, context) => {
+  const xml = await xmlOf(context, domain)
+  const isSet = (name: string, action: string): boolean => xml.includes(`<on_${name}>${action}</on_${name}>`)
+  if (isSet('poweroff', poweroff) && isSet('reboot', reboot)) return 'unchanged'
+  for (const argv of lifecycleArgvs(domain, {poweroff, reboot})) await context.run(argv)
   return 'changed'
 }
 

@@ -13,6 +13,7 @@ import * as mirrors from './mirrors.js'
 import * as network from './network.js'
 import * as nft from './nft.js'
 import * as records from './records.js'
+import * as stop from './stop.js'
 import * as vm from './vm.js'
 
 /**
@@ -40,6 +41,14 @@ export function performAction(action: Action, context: ActionContext): Promise<A
       return domain.createDomain(action, context)
     case 'domain-destroy':
       return domain.destroyDomain(action, context)
+    case 'lifecycle':
+      return domain.setLifecycle(action, context)
+    case 'power-button':
+      return stop.pressPowerButton(action, context)
+    case 'power-off':
+      return stop.powerOff(action, context)
+    case 'stop-follow':
+      return stop.followStop(action, context)
     case 'vm-continue':
       return vm.continueGuest(action, context)
     case 'vm-await':

@@ -28,12 +28,7 @@ export const changeRecord: Perform<ActionOf<'record-change'>> = async ({change},
 
 /** See the action `record-images`. */
 export const recordImages: Perform<ActionOf<'record-images'>> = async (action, context) => {
-  const images: ImageIdentity[] = []
-  for (const {disk, path} of action.images) {
-    const found = await context.files.stat(path)
-    if (found === undefined) throw new NotFoundError(`image ${path} of disk ${disk}: does not exist`)
-    images.push({disk, path, inode: found.inode, device: found.device, sizeBytes: found.sizeBytes})
-  }
+  const images = (await imagesNow(context, action.images)).map(({modifiedNs: _, ...image}) => image)
   if (isDeepStrictEqual((await recordOf(context)).images, images)) return 'unchanged'
   await context.record.change({images})
   return 'changed'
@@ -47,6 +42,25 @@ export const verifyImages: Perform<ActionOf<'images-verify'>> = async ({accepted
   throw new RefusedError(`${context.pair} must not start: ${faultText(record.host, fault)}`, {
     hint: `nothing was changed; see what may be done: colo pair start ${context.pair} --dry-run`,
   })
+}
+
+/**
+ * The image files as they are now, with the time of their last change: it tells a copy at rest from one that was written to.
+ *
+ * @throws {NotFoundError} when one does not exist
+ */
+export async function imagesNow(
+  {files}: Pick<ActionContext, 'files'>,
+  images: ReadonlyArray<{readonly disk: string; readonly path: string}>,
+): Promise<ImageIdentity[]> {
+  return Promise.all(
+    images.map(async ({disk, path}) => {
+      const found = await files.stat(path)
+      if (found === undefined) throw new NotFoundError(`image ${path} of disk ${disk}: does not exist`)
+      const {inode, device, sizeBytes, modifiedNs} = found
+      return {disk, path, inode, device, sizeBytes, modifiedNs}
+    }),
+  )
 }
 
 /** See the action `record-remove`. */

@@ -48,10 +48,12 @@ export function images(layout: PairLayout, host: string): Action[] {
 }
 
 export function recordImages(layout: PairLayout, host: string): Action {
-  return {
-    kind: 'record-images',
-    images: layout.disks.map((disk) => ({disk: disk.spec.name, path: imagePath(disk, host)})),
-  }
+  return {kind: 'record-images', images: imagesOf(layout, host)}
+}
+
+/** Each disk's name, and where its image lies on a host. */
+export function imagesOf(layout: PairLayout, host: string): Array<{disk: string; path: string}> {
+  return layout.disks.map((disk) => ({disk: disk.spec.name, path: imagePath(disk, host)}))
 }
 
 /** Secondary: every disk exported on the replication address, one connection each. */

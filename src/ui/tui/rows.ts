@@ -31,6 +31,7 @@ const danger: readonly (PairState | 'unknown')[] = [
   'resyncing',
   'syncing',
   'starting',
+  'stopping',
   'stopped',
   'protected',
 ]
@@ -124,6 +125,7 @@ export function styleOf(state: PairState | 'unknown', reasons: number): Style {
     case 'unknown':
       return 'dim'
     case 'starting':
+    case 'stopping':
     case 'syncing':
     case 'unprotected':
     case 'committing':

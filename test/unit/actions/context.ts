@@ -4,6 +4,7 @@ import {Forwarding} from '../../../src/agent/forwarding.js'
 import type {FileFacts, Files} from '../../../src/os/files.js'
 import type {Argv, Run, RunOptions} from '../../../src/os/process.js'
 import {layoutOf} from '../../../src/pair/layout.js'
+import type {CleanStop} from '../../../src/pair/clean-stop.js'
 import type {PairRecord} from '../../../src/pair/record.js'
 import {specOf} from '../../support/pair-fixtures.js'
 import {FakeClock, FakeSession} from './fake-vm.js'
@@ -51,7 +52,7 @@ export class FakeFiles implements Files {
     if (!this.texts.has(path)) return Promise.resolve(undefined)
     const [uid = 1000, gid = 1000, mode = 0o644] = this.owners.get(path) ?? []
     const sizeBytes = this.texts.get(path)?.length ?? 4096
-    return Promise.resolve({inode: '7', device: '1', sizeBytes, uid, gid, mode})
+    return Promise.resolve({inode: '7', device: '1', sizeBytes, modifiedNs: '9', uid, gid, mode})
   }
   changeOwner(path: string, {uid, gid, mode = 0o644}: {uid: number; gid: number; mode?: number}): Promise<void> {
     this.owners.set(path, [uid, gid, mode])
@@ -80,7 +81,12 @@ export function world(options: {readonly version?: {major: number; minor: number
   const ran: Argv[] = []
   const notes: string[] = []
   const calls: string[] = []
-  const state = {record: undefined as PairRecord | undefined, checkpoints: 0, answer: (() => undefined) as FakeRun}
+  const state = {
+    record: undefined as PairRecord | undefined,
+    checkpoints: 0,
+    peerHow: 'equal' as CleanStop,
+    answer: (() => undefined) as FakeRun,
+  }
   const run: Run = async (argv, runOptions = {}) => {
     ran.push(argv)
     if (argv[0] === 'getent') throw exitOf(argv, 2, '')
@@ -129,6 +135,18 @@ export function world(options: {readonly version?: {major: number; minor: number
       },
       beginProtection: called('beginProtection'),
       endProtection: called('endProtection'),
+      powerCut: () => {
+        calls.push('powerCut')
+      },
+      stopped: () => {
+        calls.push('stopped')
+        if (state.record !== undefined) state.record = {...state.record, clean: true}
+        return Promise.resolve('equal')
+      },
+      peerStopped: () => {
+        calls.push('peerStopped')
+        return Promise.resolve(state.peerHow)
+      },
       followCommit: () => {
         calls.push('followCommit')
       },

@@ -16,7 +16,7 @@ const surfaces = async () => surfaceOf(await sourceConfig())
 test('bash: commands, flags, values and pairs, as bash itself sees it', async (t) => {
   const complete = await bashWith(bashCompletion(await surfaces()), t)
   assert.deepEqual(await complete('colo', 'pa'), ['pair'])
-  assert.deepEqual(await complete('colo', 'pair', 'st'), ['start', 'stats', 'status'])
+  assert.deepEqual(await complete('colo', 'pair', 'st'), ['start', 'stats', 'status', 'stop'])
   assert.deepEqual(await complete('colo', 'pair', 'wait', 'web1', '--for', 'un'), ['unprotected'])
   assert.deepEqual(await complete('colo', 'pair', 'failover', '--t'), ['--timeout', '--to'])
   assert.deepEqual(await complete('colo', 'pair', 'status', ''), ['web1', 'web2'])

@@ -30,7 +30,7 @@ function guestHardware(xml: string): unknown {
   const nics = children(devices, 'interface').map((nic) => remove(nic, ({name}) => name === 'source').children)
   const rest = remove(devices, ({name}) => name === 'interface')
   return {
-    domain: buildXml(remove(domain, ({name}) => ['devices', 'qemu:commandline'].includes(name))),
+    domain: buildXml(remove(domain, ({name}) => /^(devices|qemu:commandline|on_.*)$/.test(name))),
     devices: buildXml(rest),
     nics,
     disks: valuesOf(readDomain(xml).qemuArgs, '-device'),

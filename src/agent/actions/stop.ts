@@ -1,0 +1,79 @@
+import {NotFoundError, TimedOutError} from '../../errors.js'
+import {powerButton, quitVm, stopVm} from '../../net/migration.js'
+import {cleanStopOf} from '../../pair/clean-stop.js'
+import {currencyOf, type PairRecord} from '../../pair/record.js'
+import {queryStatus} from '../../qmp/commands/status.js'
+import type {ActionContext, ActionOutcome} from '../action-context.js'
+import {send, type ActionOf, type Perform} from './common.js'
+import {destroyDomain} from './domain.js'
+import {imagesNow} from './records.js'
+
+const STOP_MS = 10_000
+/** `stop` in the middle of a checkpoint does not last: it is given again */
+const CUT_ATTEMPTS = 20
+const CUT_PAUSE_MS = 50
+
+/** See the action `power-button`. */
+export const pressPowerButton: Perform<ActionOf<'power-button'>> = async (_, context) => {
+  await send(await context.vm.qmp(), powerButton)
+  return 'changed'
+}
+
+/** See the action `power-off`. */
+export const powerOff: Perform<ActionOf<'power-off'>> = async ({how, timeoutMs}, context) => {
+  if (cleanStopOf(await recordOf(context)) !== undefined) return 'unchanged'
+  if (how === 'cut') await cutPower(context)
+  else await send(await context.vm.qmp(), powerButton)
+  try {
+    await context.vm.stopped(timeoutMs, context.signal)
+  } catch (error) {
+    if (!(error instanceof TimedOutError)) throw error
+    throw new TimedOutError(
+      `the guest of ${context.pair} did not power off within ${timeoutMs / 1000} s`,
+      error.waitedMs,
+      {
+        hint: `it may ignore its power button; give it longer with --timeout, or cut its power, as virsh destroy does: colo pair stop ${context.pair} --force power-cut`,
+        cause: error,
+      },
+    )
+  }
+  return 'changed'
+}
+
+/** `stop` is answered when every disk was flushed. */
+async function cutPower(context: ActionContext): Promise<void> {
+  const qmp = await context.vm.qmp()
+  for (let attempt = 1; attempt <= CUT_ATTEMPTS; attempt++) {
+    await send(qmp, stopVm, {timeoutMs: STOP_MS})
+    const {running, status} = await queryStatus(qmp)
+    if (!running && status !== 'colo') break
+    await context.clock.sleep(CUT_PAUSE_MS, context.signal)
+  }
+  context.vm.powerCut()
+  await send(qmp, quitVm)
+}
+
+/** See the action `stop-follow`. The mark that forbids goes before the end of the copy, the one that allows after it. */
+export const followStop: Perform<ActionOf<'stop-follow'>> = async ({domain, images, timeoutMs}, context) => {
+  const before = await recordOf(context)
+  if (before.clean) return destroyDomain({kind: 'domain-destroy', domain}, context)
+  const how = await context.vm.peerStopped(timeoutMs, context.signal)
+  const isEqual = how === 'equal' && currencyOf(before) === 'promotable'
+  if (!isEqual) await markStale(before, context)
+  await destroyDomain({kind: 'domain-destroy', domain}, context)
+  if (isEqual) await context.record.change({clean: true, images: await imagesNow(context, images)})
+  return 'changed'
+}
+
+async function markStale({marks}: PairRecord, context: ActionContext): Promise<ActionOutcome> {
+  if (marks.stale !== undefined || marks.incomplete !== undefined) return 'unchanged'
+  const stale = 'the primary was stopped cleanly, but a write may not have arrived here'
+  await context.record.change({marks: {...marks, stale}})
+  return 'changed'
+}
+
+async function recordOf(context: ActionContext): Promise<PairRecord> {
+  const found = await context.record.read()
+  if (found !== undefined) return found
+  throw new NotFoundError(`${context.pair}: this host has no record of it`)
+}
