@@ -81,6 +81,7 @@ const spec = v.strictObject({
         files: v.array(path),
       }),
     ),
+    type: v.exactOptional(v.picklist(['hvm', 'pvh'])),
   }),
   disks: v.array(
     v.strictObject({
@@ -157,6 +158,7 @@ export const recordSchema = v.strictObject({
     migration: port,
     nbd: port,
     nics: v.array(v.strictObject({mirror: port, compare: port})),
+    xen: v.exactOptional(v.strictObject({compareIn: port, compareOut: port, notify: port})),
   }),
   addresses: v.record(v.string(), word),
   beaconPorts: v.record(v.string(), port),

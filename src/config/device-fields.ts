@@ -50,7 +50,7 @@ function readDisk(hosts: KnownHosts): Reader<DiskSpec> {
 }
 
 /** An image must not be named as overlays are: those are deleted and made anew. */
-function parseImage(text: string): Checked<string> {
+export function parseImage(text: string): Checked<string> {
   if (/\.(active|hidden)\.qcow2$/.test(text))
     return bad('has the name of an overlay', 'overlays are made anew: rename the image')
   return parseFilePath(text)

@@ -14,13 +14,17 @@ export function pairDocument(spec: PairSpec): string {
       engine: spec.engine,
       mode: spec.mode,
       hosts: hosts(spec.hosts),
-      vm: vm(spec.vm),
+      vm: spec.engine === 'xen' ? xenVm(spec.vm) : vm(spec.vm),
       disks: spec.disks.map(disk),
-      nics: spec.nics.map(nic),
-      checkpoint: {
-        interval: formatTime(checkpoint.intervalMs),
-        compareTimeout: formatTime(checkpoint.compareTimeoutMs),
-      },
+      nics: spec.nics.map((each) => nic(spec.mode, each)),
+      ...(spec.engine === 'xen' && spec.mode === 'colo'
+        ? {}
+        : {
+            checkpoint: {
+              interval: formatTime(checkpoint.intervalMs),
+              ...(spec.engine === 'xen' ? {} : {compareTimeout: formatTime(checkpoint.compareTimeoutMs)}),
+            },
+          }),
       arbiter: spec.arbiter,
       resync: spec.resync,
     },
@@ -39,6 +43,11 @@ function vm({memoryBytes, vcpus, machine, cpu, accel, onPoweroff, onReboot, kern
   return {memory, vcpus, machine, cpu, accel, onPoweroff, onReboot, ...boot}
 }
 
+function xenVm({memoryBytes, vcpus, type, kernel}: VmSpec): object {
+  const boot = kernel === undefined ? {} : {kernel: kernelOf(kernel)}
+  return {memory: formatSize(memoryBytes), vcpus, type, ...boot}
+}
+
 function kernelOf({image, initrd, cmdline}: NonNullable<VmSpec['kernel']>): object {
   return {image, ...(initrd === undefined ? {} : {initrd}), cmdline}
 }
@@ -48,9 +57,9 @@ function disk({name, image, format, sizeBytes, bus, scratch}: DiskSpec): object 
   return {name, image: perHost(image), format, size: formatSize(sizeBytes), bus, ...overlays}
 }
 
-function nic({name, mac, model, bridge, uncompared, forward}: NicSpec): object {
+function nic(mode: PairSpec['mode'], {name, mac, model, bridge, uncompared, forward}: NicSpec): object {
   const via = forward.via === 'tc' ? {...forward, nic: perHost(forward.nic)} : forward
-  return {name, mac, model, bridge: perHost(bridge), uncompared, forward: via}
+  return {name, mac, model, bridge: perHost(bridge), uncompared, ...(mode === 'colo' ? {forward: via} : {})}
 }
 
 function perHost<V>(value: PerHost<V>): V | Readonly<Record<string, V>> {

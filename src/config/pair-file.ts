@@ -1,5 +1,5 @@
 import {parseHostName, parsePairName} from '../pair/names.js'
-import type {PairSpec} from '../pair/spec.js'
+import type {DiskSpec, NicSpec, PairSpec, VmSpec} from '../pair/spec.js'
 import {crossCheck} from './cross-check.js'
 import {parseConfigDocument} from './document.js'
 import {readDisks, readNics} from './device-fields.js'
@@ -8,6 +8,15 @@ import {readHeader} from './header.js'
 import {timeWithin} from './quantities.js'
 import {readConfigText} from './read-text.js'
 import {readVm} from './vm-fields.js'
+import {
+  checkXenName,
+  readXenCheckpoint,
+  readXenDisks,
+  readXenNics,
+  readXenVm,
+  xenCheckpointDefaults,
+} from './xen-fields.js'
+import type {KnownHosts} from './per-host.js'
 
 /**
  * Reads a pair's spec. Every problem is found in one pass, with file, line and column.
@@ -41,26 +50,52 @@ export async function readPairFile(path: string): Promise<PairSpec> {
 function readSpec(fields: MapFields): PairSpec | undefined {
   const name = fields.required('name', checked(parsePairName))
   const engine = fields.optional('engine', readEngine, 'qemu')
-  const mode = fields.optional('mode', readMode, 'colo')
+  const mode = fields.optional('mode', engine === 'xen' ? oneOf(['colo', 'checkpoint']) : readMode, 'colo')
   const hosts = fields.required('hosts', readHosts)
   const known = hosts === undefined ? undefined : Object.values(hosts).filter((host) => host !== undefined)
-  const vm = fields.required('vm', readVm)
-  const disks = fields.required('disks', readDisks(known))
-  const nics = fields.required('nics', readNics(known))
-  const checkpoint = fields.optional('checkpoint', readCheckpoint, checkpointDefaults)
+  const {vm, disks, nics, checkpoint} =
+    engine === 'xen' ? readXenMachine(fields, mode, known) : readQemuMachine(fields, known)
   const arbiter = fields.optional('arbiter', readArbiter, arbiterDefault)
   const resync = fields.optional('resync', oneOf(['auto', 'manual']), 'auto')
   fields.refused('tls', 'is reserved: encrypted links are not available in this version', 'remove it')
   fields.finish()
-  crossCheck({fields, vm, disks, nics, hosts: known})
+  if (engine === 'xen') checkXenName(fields.at('name'), name)
+  else crossCheck({fields, vm, disks, nics, hosts: known})
   if (name === undefined || hosts === undefined || vm === undefined || disks === undefined || nics === undefined) {
     return undefined
   }
   return {apiVersion: 'colo/v1', name, engine, mode, hosts, vm, disks, nics, checkpoint, arbiter, resync}
 }
 
-const readEngine = oneOf(['qemu'], {xen: 'only QEMU is driven so far'})
-const readMode = oneOf(['colo'], {checkpoint: 'QEMU is run with the comparer only'})
+interface Machine {
+  readonly vm: VmSpec | undefined
+  readonly disks: readonly DiskSpec[] | undefined
+  readonly nics: readonly NicSpec[] | undefined
+  readonly checkpoint: PairSpec['checkpoint']
+}
+
+function readQemuMachine(fields: MapFields, known: KnownHosts): Machine {
+  return {
+    vm: fields.required('vm', readVm),
+    disks: fields.required('disks', readDisks(known)),
+    nics: fields.required('nics', readNics(known)),
+    checkpoint: fields.optional('checkpoint', readCheckpoint, checkpointDefaults),
+  }
+}
+
+/** Remus may protect a guest that has no disk and no NIC of its own. */
+function readXenMachine(fields: MapFields, mode: PairSpec['mode'], known: KnownHosts): Machine {
+  const [disks, nics] = [readXenDisks(mode, known), readXenNics(mode, known)]
+  return {
+    vm: fields.required('vm', readXenVm(mode)),
+    disks: mode === 'colo' ? fields.required('disks', disks) : fields.optional('disks', disks, []),
+    nics: mode === 'colo' ? fields.required('nics', nics) : fields.optional('nics', nics, []),
+    checkpoint: fields.optional('checkpoint', readXenCheckpoint(mode), xenCheckpointDefaults),
+  }
+}
+
+const readEngine = oneOf(['qemu', 'xen'])
+const readMode = oneOf(['colo'], {checkpoint: 'QEMU is run with the comparer only; engine: xen has it'})
 
 const readHosts: Reader<PairSpec['hosts']> = (field) => {
   const fields = MapFields.of(field)

@@ -27,7 +27,7 @@ export const readVm: Reader<VmSpec> = (field) => {
   return {memoryBytes, vcpus, machine, cpu, accel, onPoweroff, onReboot, ...(kernel === undefined ? {} : {kernel})}
 }
 
-const readKernel: Reader<NonNullable<VmSpec['kernel']>> = (field) => {
+export const readKernel: Reader<NonNullable<VmSpec['kernel']>> = (field) => {
   const fields = MapFields.of(field)
   if (fields === undefined) return undefined
   const image = fields.required('image', checked(parseFilePath))

@@ -5,6 +5,9 @@ import type {HostFacts} from './facts.js'
 
 export type PortChoice = {readonly ports: PairPorts} | {readonly problem: string}
 
+/** What decides how many ports a pair needs. */
+export type PortUser = Pick<PairSpec, 'nics'> & Partial<Pick<PairSpec, 'engine' | 'mode'>>
+
 /** One side of the search. */
 export interface PortSide {
   readonly entry: Pick<HostEntry, 'name' | 'ports'>
@@ -17,7 +20,7 @@ export interface PortSide {
  *
  * Ports that records hold count as taken also while nobody listens: the pair may be stopped.
  */
-export function allotPorts(sides: readonly [PortSide, PortSide], spec: Pick<PairSpec, 'name' | 'nics'>): PortChoice {
+export function allotPorts(sides: readonly [PortSide, PortSide], spec: Pick<PairSpec, 'name'> & PortUser): PortChoice {
   const count = portsNeeded(spec)
   const from = Math.max(...sides.map(({entry}) => entry.ports.from + 1))
   const to = Math.min(...sides.map(({entry}) => entry.ports.to))
@@ -35,17 +38,23 @@ export function allotPorts(sides: readonly [PortSide, PortSide], spec: Pick<Pair
   }
 }
 
-/** Two for the pair and two for each NIC. */
-export function portsNeeded(spec: Pick<PairSpec, 'nics'>): number {
-  return 2 + 2 * spec.nics.length
+/** Two for the pair and two for each NIC; three more on loopback for Xen's userspace proxy. */
+export function portsNeeded(spec: PortUser): number {
+  return 2 + 2 * spec.nics.length + (hasXenProxy(spec) ? 3 : 0)
 }
 
 function takenPorts(facts: PortSide['facts'], pair: string): number[] {
   return [...facts.listening, ...facts.allotted.filter((held) => held.pair !== pair).flatMap((held) => held.ports)]
 }
 
-function portsFrom(first: number, spec: Pick<PairSpec, 'nics'>): PairPorts {
+function hasXenProxy({engine, mode, nics}: PortUser): boolean {
+  return engine === 'xen' && mode === 'colo' && nics.every(({forward}) => forward.via === 'socket')
+}
+
+function portsFrom(first: number, spec: PortUser): PairPorts {
+  const next = first + 2 + 2 * spec.nics.length
   return {
+    ...(hasXenProxy(spec) ? {xen: {compareIn: next, compareOut: next + 1, notify: next + 2}} : {}),
     migration: first,
     nbd: first + 1,
     nics: spec.nics.map((_, index) => ({mirror: first + 2 + 2 * index, compare: first + 3 + 2 * index})),

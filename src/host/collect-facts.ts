@@ -123,8 +123,8 @@ async function listeningPorts(files: Files): Promise<number[]> {
   return parseListening(await text(files, '/proc/net/tcp'), (await files.readText('/proc/net/tcp6')) ?? '')
 }
 
-function portsOf({migration, nbd, nics}: PairPorts): number[] {
-  return [migration, nbd, ...nics.flatMap(({mirror, compare}) => [mirror, compare])]
+function portsOf({migration, nbd, nics, xen}: PairPorts): number[] {
+  return [migration, nbd, ...nics.flatMap(({mirror, compare}) => [mirror, compare]), ...Object.values(xen ?? {})]
 }
 
 async function text(files: Files, path: string): Promise<string> {

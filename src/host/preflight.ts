@@ -119,6 +119,6 @@ function checkCommonMachine(a: HostFacts, b: HostFacts): Check[] {
 function checkEngine({engine, mode}: PairSpec): Check[] {
   const about = {id: 'engine'}
   if (engine === 'xen') return [fail(about, 'engine xen cannot be run yet', 'set `engine: qemu`')]
-  if (mode === 'checkpoint') return [fail(about, 'mode checkpoint cannot be run yet', 'set `mode: colo`')]
+  if (engine === 'qemu' && mode === 'checkpoint') return [fail(about, 'mode checkpoint cannot be run yet', 'set `mode: colo`')]
   return []
 }

@@ -42,6 +42,8 @@ export interface PairPorts {
   readonly migration: number
   readonly nbd: number
   readonly nics: ReadonlyArray<{readonly mirror: number; readonly compare: number}>
+  /** engine xen with the userspace proxy: sockets inside the primary's QEMU, on loopback */
+  readonly xen?: {readonly compareIn: number; readonly compareOut: number; readonly notify: number}
 }
 
 /** Versions of the file format this release reads; a newer one is refused, never rewritten. */

@@ -36,6 +36,8 @@ export interface VmSpec {
   readonly onReboot: 'restart' | 'stop'
   /** direct kernel boot; without it the firmware boots the first disk */
   readonly kernel?: {readonly image: string; readonly initrd?: string; readonly cmdline: string}
+  /** engine xen only: what kind of guest; `machine`, `cpu` and `accel` mean nothing there */
+  readonly type?: 'hvm' | 'pvh'
   /** what else an existing libvirt domain said; without it the domain is made from a template */
   readonly imported?: ImportedVm
 }

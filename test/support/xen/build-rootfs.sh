@@ -4,8 +4,8 @@
 #   build-rootfs.sh DIRECTORY MIRROR
 set -eu
 dir=$1 mirror=$2 assets=$(dirname "$0")
-packages=xen-utils-4.17,xen-utils-common,xenstore-utils,xen-hypervisor-4.17-amd64,libxen-dev,qemu-system-xen,linux-image-amd64
-packages=$packages,busybox-static,cpio,kmod,openssh-server,iproute2,nftables,procps,gcc,libc6-dev
+packages=xen-utils-4.17,xen-utils-common,xenstore-utils,xen-hypervisor-4.17-amd64,qemu-system-xen,linux-image-amd64
+packages=$packages,busybox-static,cpio,kmod,openssh-server,iproute2,nftables,procps
 
 debootstrap --foreign --variant=minbase --keyring=/usr/share/keyrings/debian-archive-keyring.gpg \
   --include=$packages bookworm "$dir" "$mirror"

@@ -124,13 +124,6 @@ const cases: Readonly<Record<string, BadCase>> = {
   },
   'name with look-alike letters': {from: 'web1\n', to: 'wеb1\n', at: '3:7', says: 'contains "е"'},
   'name is a map': {from: 'web1\n', to: '{a: b}\n', at: '3:7', says: 'name: is a map, not a single value'},
-  'engine xen': {
-    from: 'kind: Pair',
-    to: 'kind: Pair\nengine: xen',
-    at: '3:9',
-    says: 'not available in this version',
-    hint: 'use qemu',
-  },
   'engine misspelt': {
     from: 'kind: Pair',
     to: 'kind: Pair\nengine: qemo',
