@@ -13,6 +13,7 @@ import {parseCpuinfo, parseListening, parseMeminfo} from './probe/proc.js'
 import {probeQemu} from './probe/qemu.js'
 import {probeLibvirt, probeNftNetdev, probeTools} from './probe/services.js'
 import {probeDirectory} from './probe/storage.js'
+import {probeXen} from './probe/xen.js'
 import {memoryNeeded} from './rules/resources.js'
 import {neededTools} from './rules/services.js'
 
@@ -33,6 +34,7 @@ export const probes = [
   'images',
   'tools',
   'nft',
+  'xen',
 ] as const
 export type Probe = (typeof probes)[number]
 
@@ -71,23 +73,37 @@ export async function collectHostFacts(request: FactsRequest, deps: FactsDepende
   const mounts = once(async () => (await files.readText('/proc/mounts')) ?? '')
   const qemu = probe('qemu', undefined, () => probeQemu(run, files))
   const scratch = request.scratch ?? DEFAULT_SCRATCH
-  const [agentVersion, qemuFacts, kvm, libvirt, cpu, memory, links, listening, scratchFacts, images, tools, nftNetdev] =
-    await Promise.all([
-      ownVersion(),
-      qemu,
-      probe('kvm', 'absent' as const, async () => probeKvm(run, (await qemu)?.binary)),
-      probe('libvirt', {libvirt: {problem: 'not asked'}, domains: []}, () => probeLibvirt(run)),
-      probe('cpu', {model: '', count: 0}, async () => parseCpuinfo(await text(files, '/proc/cpuinfo'))),
-      probe('memory', {totalBytes: 0, availableBytes: 0}, async () => parseMeminfo(await text(files, '/proc/meminfo'))),
-      probe('links', noLinks, async () => parseIpAddr((await run(ipArgv)).stdout)),
-      probe('ports', [], () => listeningPorts(files)),
-      probe('scratch', {path: scratch, exists: false, memoryBacked: false, availableBytes: 0}, async () =>
-        probeDirectory(scratch, await mounts()),
-      ),
-      probe('images', [], async () => probeImages(request.images ?? [], {run, files, mounts: await mounts()})),
-      probe('tools', {}, () => probeTools(files, Object.keys(neededTools))),
-      probe('nft', false, () => probeNftNetdev(run)),
-    ])
+  const [
+    agentVersion,
+    qemuFacts,
+    kvm,
+    libvirt,
+    cpu,
+    memory,
+    links,
+    listening,
+    scratchFacts,
+    images,
+    tools,
+    nftNetdev,
+    xen,
+  ] = await Promise.all([
+    ownVersion(),
+    qemu,
+    probe('kvm', 'absent' as const, async () => probeKvm(run, (await qemu)?.binary)),
+    probe('libvirt', {libvirt: {problem: 'not asked'}, domains: []}, () => probeLibvirt(run)),
+    probe('cpu', {model: '', count: 0}, async () => parseCpuinfo(await text(files, '/proc/cpuinfo'))),
+    probe('memory', {totalBytes: 0, availableBytes: 0}, async () => parseMeminfo(await text(files, '/proc/meminfo'))),
+    probe('links', noLinks, async () => parseIpAddr((await run(ipArgv)).stdout)),
+    probe('ports', [], () => listeningPorts(files)),
+    probe('scratch', {path: scratch, exists: false, memoryBacked: false, availableBytes: 0}, async () =>
+      probeDirectory(scratch, await mounts()),
+    ),
+    probe('images', [], async () => probeImages(request.images ?? [], {run, files, mounts: await mounts()})),
+    probe('tools', {}, () => probeTools(files, Object.keys(neededTools))),
+    probe('nft', false, () => probeNftNetdev(run)),
+    probe('xen', undefined, () => probeXen(run, files)),
+  ])
   return {
     host: request.host,
     agentVersion,
@@ -105,6 +121,7 @@ export async function collectHostFacts(request: FactsRequest, deps: FactsDepende
     images,
     tools,
     nftNetdev,
+    ...(xen === undefined ? {} : {xen}),
     ...(problems.length > 0 ? {problems} : {}),
     atMs: clock.now(),
   }

@@ -52,6 +52,8 @@ export interface HostFacts {
   readonly nftNetdev: boolean
   /** every domain libvirt knows, running or not */
   readonly domains: readonly string[]
+  /** on a host that has xl */
+  readonly xen?: XenFacts
   /** probes that failed; what they would have told stands at its neutral value */
   readonly problems?: readonly ProbeProblem[]
   /** this host's wall clock against the command's, measured by `fetchHostFacts` */
@@ -82,6 +84,24 @@ export interface QemuFacts {
   readonly coloNeedsReturnPath: boolean
   /** x-colo accepted at all */
   readonly coloAccepted: boolean
+}
+
+/** What decides which pairs a Xen host can run. */
+export interface XenFacts {
+  /** the running hypervisor by `xl info`, or why xl does not answer */
+  readonly hypervisor:
+    | {readonly version: string; readonly virtCaps: readonly string[]; readonly freeMemoryBytes: number}
+    | {readonly problem: string}
+  /** names by `xl list`, without dom0 */
+  readonly domains: readonly string[]
+  /** the library that xl is made of; `coloMissing`: it has the words with which it refuses COLO */
+  readonly libxl: {readonly path: string; readonly libnl: boolean; readonly coloMissing: boolean} | undefined
+  /** QEMU for Xen */
+  readonly deviceModel: QemuFacts | undefined
+  /** kernel modules by name: there or not */
+  readonly modules: Readonly<Record<string, boolean>>
+  /** programs and scripts by name: there or not */
+  readonly helpers: Readonly<Record<string, boolean>>
 }
 
 export interface ImageFacts {

@@ -4,12 +4,14 @@ import type {PairSpec} from '../pair/spec.js'
 import {fail, pass, type Check} from './check.js'
 import {chooseMachine} from './choose-machine.js'
 import type {HostFacts} from './facts.js'
+import {checkXenHostAlone, checkXenPairOnHosts} from './preflight-xen.js'
 import * as host from './rules/host.js'
 import * as images from './rules/images.js'
 import * as network from './rules/network.js'
 import * as qemu from './rules/qemu.js'
 import * as resources from './rules/resources.js'
 import * as services from './rules/services.js'
+import {checkSameXen, isXenHost} from './rules/xen.js'
 
 export {blocking, worst, type Check} from './check.js'
 export {hostPathsToProbe, pathsToProbe} from './rules/resources.js'
@@ -17,6 +19,7 @@ export {chooseAccel} from './rules/qemu.js'
 
 /** Everything that can be said of one host alone. Pure. */
 export function checkHost(told: HostFacts, entry: HostEntry): Check[] {
+  if (isXenHost(told)) return checkXenHostAlone(told, entry)
   const facts = named(told, entry)
   return [
     ...services.checkHostName(told, entry),
@@ -39,6 +42,9 @@ export function checkHost(told: HostFacts, entry: HostEntry): Check[] {
 
 /** Everything that two hosts must have in common. Pure. */
 export function checkTwoHosts(a: HostFacts, b: HostFacts): Check[] {
+  if (isXenHost(a) || isXenHost(b)) {
+    return [...services.checkSameAgent(a, b), ...checkSameXen(a, b), ...services.checkClocks(a, b)]
+  }
   return [
     ...services.checkSameAgent(a, b),
     ...qemu.checkSameQemu(a, b),
@@ -62,6 +68,7 @@ export interface PairCheckInput {
 /** Everything that must hold before a pair is created: both hosts, both together, and the spec against them. Pure. */
 export function checkPair(input: PairCheckInput): Check[] {
   const {spec, entries, records} = input
+  if (spec.engine === 'xen') return checkXenPairOnHosts(input)
   const primary = named(input.facts.primary, entries.primary)
   const secondary = named(input.facts.secondary, entries.secondary)
   const both = [primary, secondary] as const
@@ -116,9 +123,8 @@ function checkCommonMachine(a: HostFacts, b: HostFacts): Check[] {
   return [fail(about, choice.problem, 'install the same QEMU on both hosts')]
 }
 
-function checkEngine({engine, mode}: PairSpec): Check[] {
+function checkEngine({mode}: PairSpec): Check[] {
   const about = {id: 'engine'}
-  if (engine === 'xen') return [fail(about, 'engine xen cannot be run yet', 'set `engine: qemu`')]
-  if (engine === 'qemu' && mode === 'checkpoint') return [fail(about, 'mode checkpoint cannot be run yet', 'set `mode: colo`')]
+  if (mode === 'checkpoint') return [fail(about, 'mode checkpoint cannot be run yet', 'set `mode: colo`')]
   return []
 }

@@ -44,8 +44,12 @@ export function identityFor(
     addresses: Object.fromEntries(sides.map(({entry}) => [entry.name, entry.replication])),
     beaconPorts: Object.fromEntries(sides.map(({entry}) => [entry.name, entry.ports.from])),
     beaconKey: ids.beaconKey,
-    machine: machineFor(spec, primary, secondary),
-    accel: acceleratorFor(spec, primary.facts, secondary.facts),
+    ...(spec.engine === 'xen'
+      ? {machine: spec.vm.machine, accel: 'kvm' as const} // no emulation: Xen runs guests on the hardware
+      : {
+          machine: machineFor(spec, primary, secondary),
+          accel: acceleratorFor(spec, primary.facts, secondary.facts),
+        }),
   }
 }
 

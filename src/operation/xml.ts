@@ -1,6 +1,6 @@
 import {NotFoundError} from '../errors.js'
 import {authorityOf} from '../pair/assess.js'
-import {identityOf, type PairIdentity} from '../pair/identity.js'
+import {identityOf, type MemberXml, type PairIdentity} from '../pair/identity.js'
 import type {Role} from '../pair/record.js'
 import type {PairSpec} from '../pair/spec.js'
 import {openCandidates} from './candidates.js'
@@ -8,10 +8,13 @@ import type {OperationContext} from './context.js'
 import {memberXmlOf} from './member-xml.js'
 import {identityFor} from './prepare-create.js'
 import {findPair, seenOf} from './sides.js'
+import {xenConfigOf} from './xen/config.js'
 
 export interface MemberXmlResult {
   readonly host: string
   readonly role: Role
+  /** libvirt's XML, or for a Xen pair the xl.cfg that both sides have in common */
+  readonly format: 'libvirt' | 'xl'
   readonly xml: string
 }
 
@@ -26,7 +29,9 @@ export async function memberXml(
 ): Promise<readonly MemberXmlResult[]> {
   const {identity, primary, secondary, qemuVersion} =
     typeof source === 'string' ? await ofPair(context, source) : await ofSpec(context, source)
-  const xml = await memberXmlOf(identity, qemuVersion)
+  const xen = identity.spec.engine === 'xen'
+  const config = xen ? await xenConfigOf(identity, {primary, secondary}) : ''
+  const xml: MemberXml = xen ? () => config : await memberXmlOf(identity, qemuVersion)
   const members = [
     {host: primary, role: 'primary'},
     {host: secondary, role: 'secondary'},
@@ -37,7 +42,7 @@ export async function memberXml(
       `${options.host ?? ''} is no host of ${identity.spec.name}; its hosts are ${primary} and ${secondary}`,
     )
   }
-  return wanted.map(({host, role}) => ({host, role, xml: xml(role, host)}))
+  return wanted.map(({host, role}) => ({host, role, format: xen ? 'xl' : 'libvirt', xml: xml(role, host)}))
 }
 
 interface Known {

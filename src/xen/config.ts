@@ -1,7 +1,7 @@
 import {addressOf, imagePath, layoutOfPair, overlaysOf, type PairIdentity} from '../pair/identity.js'
 import {onHost, type NicSpec} from '../pair/spec.js'
 import {parseXlCfg, quoteCfg} from './cfg-text.js'
-import {forwardNic, proxyOf, proxySockets} from './layout.js'
+import {forwardNicOf, proxyOf, proxySockets} from './layout.js'
 import {filterKeys, socketGroups, socketIds, type FilterKey} from './names.js'
 
 /** Sides of the protection that a configuration is for: COLO's names the addresses of both. */
@@ -123,7 +123,7 @@ function vifFields(identity: PairIdentity, nic: NicSpec, {primary}: XenSides): s
     case 'none':
       return base
     case 'kernel':
-      return [...base, `forwarddev=${forwardNic(identity) ?? ''}`]
+      return [...base, `forwarddev=${forwardNicOf(identity.spec) ?? ''}`]
     case 'userspace':
       return [...base, ...userspaceFields(identity, primary)]
   }

@@ -52,10 +52,10 @@ export function proxyOf({spec}: Pick<PairIdentity, 'spec'>): Proxy {
 }
 
 /** NIC of the direct link that the kernel proxy uses; xl.cfg is one for both sides, so it has one name. */
-export function forwardNic(identity: PairIdentity): string | undefined {
-  const [nic] = identity.spec.nics
+export function forwardNicOf(spec: PairIdentity['spec']): string | undefined {
+  const [nic] = spec.nics
   if (nic?.forward.via !== 'tc') return undefined
-  return onHost(nic.forward.nic, identity.spec.hosts.primary)
+  return onHost(nic.forward.nic, spec.hosts.primary)
 }
 
 /**

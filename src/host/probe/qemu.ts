@@ -23,7 +23,16 @@ const known = new Map<string, QemuFacts>()
  * @throws {ToolError} when it does not run, {DecodeError} when an answer is missing
  */
 export async function probeQemu(run: Run, files: Files): Promise<QemuFacts | undefined> {
-  for (const binary of binaries) {
+  return probeQemuAmong(binaries, run, files)
+}
+
+/** As `probeQemu`, for the first of these that is installed. */
+export async function probeQemuAmong(
+  candidates: readonly string[],
+  run: Run,
+  files: Files,
+): Promise<QemuFacts | undefined> {
+  for (const binary of candidates) {
     const file = await files.stat(binary)
     if (file === undefined) continue
     const key = `${binary} ${file.device} ${file.inode} ${file.sizeBytes}`
@@ -40,7 +49,9 @@ async function askQemu(run: Run, binary: string): Promise<QemuFacts> {
 }
 
 export function qemuProbeArgv(binary: string): Argv {
-  return [binary, '-no-user-config', '-nodefaults', '-M', 'none', '-display', 'none', '-qmp', 'stdio']
+  // a build for Xen alone has no accelerator of its own
+  const accel = /xen/.test(binary) ? ['-accel', 'qtest'] : []
+  return [binary, '-no-user-config', '-nodefaults', '-M', 'none', ...accel, '-display', 'none', '-qmp', 'stdio']
 }
 
 const questions: ReadonlyArray<{readonly execute: string; readonly arguments?: unknown}> = [

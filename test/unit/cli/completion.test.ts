@@ -29,6 +29,7 @@ test('bash: commands, flags, values and pairs, as bash itself sees it', async (t
     'lab',
     'pair',
     'top',
+    'xen',
   ])
 })
 

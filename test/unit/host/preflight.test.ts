@@ -329,7 +329,6 @@ const cases: readonly Case[] = [
     expect: ['fail', 'kernel-files', 'beta', /vmlinuz does not exist/],
     absolute: true,
   },
-  {title: 'engine xen', spec: () => ({engine: 'xen'}), expect: ['fail', 'engine', undefined, /xen/], absolute: true},
   {
     title: 'another host answers',
     b: () => ({host: 'gamma'}),
