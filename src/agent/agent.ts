@@ -8,6 +8,7 @@ import type {Files} from '../os/files.js'
 import type {Run} from '../os/process.js'
 import {listenUnix} from '../os/sockets.js'
 import type {PairRecord} from '../pair/record.js'
+import {BootList} from './boot-list.js'
 import {BeaconService} from './beacon-service.js'
 import {serveClient} from './client.js'
 import {Forwarding} from './forwarding.js'
@@ -90,6 +91,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     bind: options.bind,
     monotonic: () => clock.monotonic(),
   })
+  const boots = new BootList({files, file: `${dirname(roots.runRoot)}/boot.json`, bootId: hello.bootId})
   const locks = new Locks(() => clock.now())
   const filters = new TapFilters(run, clock)
   const forwarding = new Forwarding({run, files, root: `${dirname(roots.runRoot)}/forward`})
@@ -105,9 +107,12 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       files,
       filters,
       lock: (pair) => locks.holder(pair),
+      boot: (pair) => boots.of(pair),
     },
     runner: new StepRunner({host, roots, files, clock, run, forwarding, perform: options.perform}),
     facts: (params) => options.facts({host, ...params}, members.records),
+    boots,
+    opened: () => opened,
     ending: ending.signal,
     deadMs: options.deadMs,
   })
@@ -124,9 +129,10 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       },
     )
   })
-  const opened = members.start().then(() => {
+  const opened = members.start().then(async () => {
     beacons.start()
     if (members.records.length > 0) void filters.tables()
+    await boots.load(members.records.map(({spec}) => spec.name))
   })
   opened.catch((error: unknown) => {
     problem((error as Error).message)

@@ -22,6 +22,11 @@ const params = {
   'steps.run': steps,
   'steps.undo': steps,
   'generation.learn': v.strictObject({pair: pairName, generation: generationSchema, alone: v.boolean()}),
+  'boot.read': nothing,
+  'boot.note': v.strictObject({
+    pair: pairName,
+    boot: v.exactOptional(v.strictObject({kind: v.picklist(['wait', 'leave']), why: v.string()})),
+  }),
   'events.read': v.strictObject({
     pair: pairName,
     sinceSeq: v.exactOptional(integer()),

@@ -2,6 +2,7 @@ import {ColoError, ConflictError} from '../errors.js'
 import {exitCodes} from '../exit-codes.js'
 import type {Clock} from '../os/clock.js'
 import type {HostFacts} from '../host/facts.js'
+import type {BootList} from './boot-list.js'
 import type {Client} from './client.js'
 import type {LockOwner, Locks} from './locks.js'
 import type {Member} from './member.js'
@@ -19,6 +20,9 @@ export interface MethodDeps {
   readonly members: Members
   readonly observer: ObserverDeps
   readonly runner: StepRunner
+  readonly boots: BootList
+  /** settles when the pairs on the disk are known */
+  readonly opened: () => Promise<unknown>
   readonly facts: (params: Params<'host.facts'>) => Promise<HostFacts>
   /** aborted when the agent ends */
   readonly ending: AbortSignal
@@ -95,6 +99,14 @@ export class AgentMethods {
     'generation.learn': async ({pair, generation, alone}) => {
       const member = await this.#deps.members.find(pair)
       return member === undefined ? {fenced: false} : member.talk.learn({generation, alone})
+    },
+    'boot.read': async () => {
+      await this.#deps.opened()
+      return {waiting: this.#deps.boots.waiting}
+    },
+    'boot.note': async ({pair, boot}) => {
+      await this.#deps.boots.note(pair, boot)
+      return {}
     },
     'events.read': (params, {client, id}) => this.#readEvents(params, client, id),
     'stats.read': (params, {client, id}) => this.#readStats(params, client, id),

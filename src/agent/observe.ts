@@ -2,6 +2,7 @@ import type {Clock} from '../os/clock.js'
 import type {Files} from '../os/files.js'
 import type {LockHolder, MemberObservation, NicObservation} from '../pair/observation.js'
 import type {NicLayout} from '../pair/layout.js'
+import type {PairRecord} from '../pair/record.js'
 import {QmpClosedError} from '../qmp/errors.js'
 import {summaryOf} from './intent-store.js'
 import type {Member} from './member.js'
@@ -20,6 +21,8 @@ export interface ObserverDeps {
   readonly files: Files
   readonly filters: TapFilters
   readonly lock: (pair: string) => LockHolder | undefined
+  /** why its copy was not started after the boot */
+  readonly boot: (pair: string) => MemberObservation['boot']
 }
 
 /**
@@ -47,7 +50,7 @@ export async function observeMember(member: Member, deps: ObserverDeps): Promise
     lock: deps.lock(member.pair),
     intent: summaryOf(member.intents.current),
     domain,
-    ...(record !== undefined && domain === 'absent' ? {copyFaults: await faultsOfCopy(record, deps.files)} : {}),
+    ...(record !== undefined && domain === 'absent' ? await observeDown(member, record, deps) : {}),
     qmp,
     vm: view?.vm,
     nics,
@@ -62,6 +65,12 @@ export async function observeMember(member: Member, deps: ObserverDeps): Promise
     peer: member.talk.last,
     jobs: view?.jobs ?? [],
   }
+}
+
+/** What keeps a copy that does not run from being started. */
+async function observeDown(member: Member, record: PairRecord, {files, boot}: ObserverDeps) {
+  const left = boot(member.pair)
+  return {copyFaults: await faultsOfCopy(record, files), ...(left === undefined ? {} : {boot: left})}
 }
 
 async function askVm(member: Member): Promise<{qmp: MemberObservation['qmp']; view: VmView | undefined}> {

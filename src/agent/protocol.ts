@@ -87,6 +87,10 @@ export interface Methods {
     params: {pair: string; generation: {epoch: number; id: string; ancestors: readonly string[]}; alone: boolean}
     result: {fenced: boolean}
   }
+  /** pairs to be looked at since this host has booted; settles when the agent knows its pairs */
+  'boot.read': {params: Record<string, never>; result: {waiting: readonly string[]}}
+  /** why a copy was not started after the boot; without `boot` nothing is left to do */
+  'boot.note': {params: {pair: string; boot?: {kind: 'wait' | 'leave'; why: string}}; result: Record<string, never>}
   'events.read': {
     params: {pair: string; sinceSeq?: number; follow?: boolean}
     result: {events: readonly RecordedEvent[]}

@@ -79,8 +79,8 @@ function onlyOne(record: PairRecord, input: StartInput): StartDecision {
   if (alone !== undefined && alone !== host) {
     return refuse(`${alone} does not answer with a record of it`, `colo pair status ${pair}`)
   }
-  if (record.alone) return may(record, 'it went on alone', input)
-  if (alone === host) return may(record, 'you said so', input, {unproven: true})
+  const own = may(record, record.alone ? 'it went on alone' : 'you said so', input, {unproven: !record.alone})
+  if ('refuse' in own || record.alone || alone === host) return own
   const why = silent.includes(peer) ? 'does not answer' : 'answers, but has no record of it'
   return refuse(
     `${peer} ${why}, and its copy may have gone on in a newer generation`,

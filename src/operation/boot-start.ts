@@ -1,0 +1,115 @@
+import {ColoError, ConflictError} from '../errors.js'
+import {exitCodes} from '../exit-codes.js'
+import type {AgentClient} from '../host/agent-client.js'
+import {decideBoot, type BootDecision} from '../pair/boot-rules.js'
+import {nextGeneration} from '../pair/generation.js'
+import {identityOf} from '../pair/identity.js'
+import type {HostEntry} from '../pair/inventory.js'
+import type {MemberObservation} from '../pair/observation.js'
+import type {PairRecord} from '../pair/record.js'
+import {planStart} from '../plan/start.js'
+import type {OperationContext} from './context.js'
+import {memberXmlOf} from './member-xml.js'
+import {runPlan} from './run-plan.js'
+
+export interface BootOptions {
+  /** the host itself; its agent is the only one that is asked */
+  readonly host: HostEntry
+  readonly signal: AbortSignal
+  /** one line for the agent's own log */
+  readonly tell: (text: string) => void
+}
+
+const lookEveryMs = 1000
+const startLimitMs = 300_000
+/** Right after a boot libvirt may not be there yet: tried so often, with this pause. */
+const attempts = 6
+const pauseMs = 5000
+
+/**
+ * Starts the copies of this host that the start rules allow, after a boot, with nobody at the keyboard: by the same plan as `colo pair
+ * start`, over this host's agent alone. What the peer says comes from its agent over the replication link; no other host is connected to.
+ *
+ * Settles when every pair is started or left, or the signal aborts; a pair whose peer is silent is asked about once a second.
+ */
+export async function startAfterBoot(context: OperationContext, options: BootOptions): Promise<void> {
+  const {signal, host} = options
+  const client = await context.connect(host, signal)
+  const failures = new Map<string, number>()
+  try {
+    for (;;) {
+      const {waiting} = await client.call('boot.read', {}, {timeoutMs: 60_000, signal})
+      if (waiting.length === 0) return
+      for (const pair of waiting) await look(context, client, {pair, failures, ...options})
+      await context.clock.sleep(lookEveryMs, signal)
+    }
+  } finally {
+    client.close()
+  }
+}
+
+interface Look extends BootOptions {
+  readonly pair: string
+  /** attempts that failed, by pair */
+  readonly failures: Map<string, number>
+}
+
+async function look(context: OperationContext, client: AgentClient, at: Look): Promise<void> {
+  const {pair, signal} = at
+  const {members} = await client.call('pairs.observe', {pair}, {signal})
+  const [member] = members
+  const record = member?.record
+  const note = async (boot: MemberObservation['boot']): Promise<void> => {
+    await client.call('boot.note', boot === undefined ? {pair} : {pair, boot}, {signal})
+  }
+  if (member === undefined || record === undefined || member.domain !== 'absent') return note(undefined)
+  if (member.lock !== undefined) return
+  const decision = decide(member, record)
+  if (decision.kind !== 'start') return note({kind: decision.kind, why: decision.why})
+  try {
+    await start(context, client, {member, record, decision})
+    at.tell(`${pair}: started after the boot: ${decision.why}`)
+    await note(undefined)
+  } catch (error) {
+    if (!(error instanceof ColoError) || signal.aborted) throw error
+    if (error instanceof ConflictError) return // somebody else is at it
+    const failed = (at.failures.get(pair) ?? 0) + 1
+    at.failures.set(pair, failed)
+    const isFinal = error.exit === exitCodes.refused || failed === attempts
+    at.tell(`${pair}: not started after the boot: ${error.message}`)
+    await note({kind: isFinal ? 'leave' : 'wait', why: error.message})
+    if (!isFinal) await context.clock.sleep(pauseMs, signal)
+  }
+}
+
+/** An interrupted plan that was to end or make the pair is for a person to finish; every other is overtaken by the start rules. */
+function decide({intent, peer, atMs, copyFaults = []}: MemberObservation, record: PairRecord): BootDecision {
+  const unfinished = intent !== undefined && ['destroy', 'stop', 'disk'].includes(intent.kind)
+  if (unfinished || (intent?.kind === 'create' && !intent.committed)) {
+    return {kind: 'leave', why: `it was interrupted: ${intent.title}; finish it: ${intent.finish}`}
+  }
+  return decideBoot({record, peer, nowMs: atMs, faults: copyFaults})
+}
+
+async function start(
+  context: OperationContext,
+  client: AgentClient,
+  {member, record, decision}: {member: MemberObservation; record: PairRecord; decision: BootDecision & {kind: 'start'}},
+): Promise<void> {
+  const identity = identityOf(record)
+  const plan = planStart({
+    planId: context.newId(),
+    identity,
+    host: record.host,
+    peer: record.peer,
+    generation: nextGeneration(record.generation, context.newId()),
+    unmerged: record.marks.incomplete?.disks,
+    mergeOverlays: decision.merge,
+    accepted: [],
+    xml: await memberXmlOf(identity, undefined),
+  })
+  await runPlan(context, new Map([[record.host, client]]), plan, {
+    timeoutMs: startLimitMs,
+    premise: [{host: record.host, client, member}],
+  })
+}
