@@ -7,20 +7,28 @@ export default class PairFailover extends OperationCommand {
   static override summary = 'let one copy go on alone, as primary'
   static override description =
     prose(`When both copies live this is a planned failover: a checkpoint, then the old primary is fenced at its tap, then the secondary
-takes over and clients keep their connections. When one side is dead, hung or cut off, the other one takes over, if its own record says
-that it has every write.
+is let go, and only when it runs it gets the new generation and is heard; clients keep their connections. Any failure before that lets the
+old primary go on, in a new generation. Afterwards the old primary becomes the secondary (resync: auto in the spec; --no-resync leaves it).
+
+When one side is dead, hung or cut off, the other one takes over, if its own record says that it has every write.
 
 When the other host cannot be reached it may have gone on by itself. The command then shows this copy's last checkpoint and last contact
 and needs the typed name of the pair, or --yes --force peer-unknown. Afterwards "<%= config.bin %> pair resync" protects the pair again.`)
   static override examples = [
     '<%= config.bin %> <%= command.id %> web1',
     '<%= config.bin %> <%= command.id %> web1 --to beta --dry-run',
+    '<%= config.bin %> <%= command.id %> web1 --no-resync',
     '<%= config.bin %> <%= command.id %> web1 --yes --force peer-unknown',
   ]
   static override args = {name: pairName({required: true})}
   static override flags = {
     hosts: hosts(),
     to: Flags.string({summary: 'host that goes on; else the one that is left, or the secondary', helpValue: 'HOST'}),
+    resync: Flags.boolean({
+      summary: 'after a planned failover: bring the old primary level as the new secondary',
+      allowNo: true,
+      default: true,
+    }),
     'dry-run': dryRun(),
     yes: yes(),
     force: force(),
@@ -36,6 +44,7 @@ and needs the typed name of the pair, or --yes --force peer-unknown. Afterwards 
       dryRun: flags['dry-run'],
       force: flags.force ?? [],
       timeoutMs: flags.timeout,
+      resync: flags.resync,
     })
     return this.report(result, flags)
   }

@@ -62,7 +62,7 @@ async function planned(
       return createPair(context, spec, {...options, yes: false})
     }
     case 'failover':
-      return (await import('../../src/operation/failover.js')).failoverPair(context, pair, options)
+      return (await import('../../src/operation/failover.js')).failoverPair(context, pair, {...options, resync: false})
     case 'resync':
       return (await import('../../src/operation/resync.js')).resyncPair(context, pair, options)
     case 'destroy':

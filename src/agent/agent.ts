@@ -11,6 +11,7 @@ import type {PairRecord} from '../pair/record.js'
 import {BootList} from './boot-list.js'
 import {BeaconService} from './beacon-service.js'
 import {serveClient} from './client.js'
+import {FenceLifter} from './fence-lifter.js'
 import {Forwarding} from './forwarding.js'
 import type {ConnectQmp} from './keeper.js'
 import {Locks} from './locks.js'
@@ -95,6 +96,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const locks = new Locks(() => clock.now())
   const filters = new TapFilters(run, clock)
   const forwarding = new Forwarding({run, files, root: `${dirname(roots.runRoot)}/forward`})
+  const runner = new StepRunner({host, roots, files, clock, run, forwarding, perform: options.perform})
+  const lifter = new FenceLifter({host, files, locks, runner, ending: ending.signal, problem})
   const methods: AgentMethods = new AgentMethods({
     hello,
     clock,
@@ -109,7 +112,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       lock: (pair) => locks.holder(pair),
       boot: (pair) => boots.of(pair),
     },
-    runner: new StepRunner({host, roots, files, clock, run, forwarding, perform: options.perform}),
+    runner,
     facts: (params) => options.facts({host, ...params}, members.records),
     boots,
     opened: () => opened,
@@ -138,7 +141,10 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     problem((error as Error).message)
   })
   const ticker = setInterval(() => {
-    for (const member of members.opened) member.tick()
+    for (const member of members.opened) {
+      member.tick()
+      lifter.tick(member)
+    }
   }, TICK_MS)
 
   return {

@@ -25,6 +25,10 @@ const wordSchema = v.strictObject({
   qemuAlive: v.boolean(),
   /** the primary knows that the secondary's disks missed something */
   missedWrites: v.boolean(),
+  /** asks the peer to withdraw this plan: its command is dead and the sender is fenced by it */
+  withdraw: v.exactOptional(text),
+  /** the sender will never be granted this plan; `spent`: its copy shadows no more */
+  withdrawn: v.exactOptional(v.strictObject({plan: text, copy: v.picklist(['shadows', 'spent'])})),
   /** sender's wall clock */
   atMs: integer(),
   /** random, new at each start of the sender's agent */

@@ -157,7 +157,7 @@ const migration = [
   v.strictObject({kind: kind('checkpoint'), intervalMs: integer(1), timeoutMs}),
   v.strictObject({kind: kind('checkpoint-await'), timeoutMs}),
   v.strictObject({kind: kind('yank'), instances: v.array(yankInstance)}),
-  v.strictObject({kind: kind('lost-heartbeat')}),
+  v.strictObject({kind: kind('lost-heartbeat'), unheard: v.exactOptional(v.literal(true))}),
   v.strictObject({kind: kind('migrate-cancel')}),
 ] as const
 

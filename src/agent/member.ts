@@ -266,7 +266,9 @@ export class Member {
     // an agent that ended left QEMU's traces on, and nobody to read them
     if (this.statistics.tracing !== this.tracer.tracing) await this.tracer.set(this.statistics.tracing, session)
     await this.guard.check(session)
-    if (marks?.incomplete?.why === 'commit' && mode === 'none') this.#commit.start()
+    // one that was promoted on trial only has no grant: its mark stays until somebody decides
+    const granted = this.records.current?.role === 'primary'
+    if (granted && marks?.incomplete?.why === 'commit' && mode === 'none') this.#commit.start()
   }
 
   #gone(why: string): void {

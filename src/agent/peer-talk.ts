@@ -29,6 +29,8 @@ export interface PeerTalkOptions {
   readonly domain: () => BeaconWord['domain']
   /** the peer is the primary of our generation and was stopped cleanly */
   readonly peerStopped: (how: CleanStop) => void
+  /** sends this pair's word now */
+  readonly announce: () => void
   readonly background: (work: Promise<unknown>) => void
   readonly problem: (text: string) => void
 }
@@ -38,6 +40,11 @@ export class PeerTalk {
   readonly #options: PeerTalkOptions
   readonly #ear = new PeerEar()
   #seq = 0
+  #heard: Pick<BeaconWord, 'withdraw' | 'withdrawn'> = {}
+  /** id of the plan this side asks its peer to withdraw */
+  asking: string | undefined
+  /** what this side promises never to be granted any more */
+  withdrawn: BeaconWord['withdrawn']
 
   constructor(options: PeerTalkOptions) {
     this.#options = options
@@ -64,6 +71,20 @@ export class PeerTalk {
     return this.#ear.last
   }
 
+  /** of the peer's last word */
+  get peerAsksToWithdraw(): string | undefined {
+    return this.#heard.withdraw
+  }
+
+  get peerWithdrew(): BeaconWord['withdrawn'] {
+    return this.#heard.withdrawn
+  }
+
+  /** The peer hears of this side now. */
+  announce(): void {
+    this.#options.announce()
+  }
+
   word(): BeaconWord | undefined {
     const {records, store, clock, nonce} = this.#options
     const record = records.current
@@ -85,6 +106,8 @@ export class PeerTalk {
       domain,
       qemuAlive: domain !== 'absent',
       missedWrites: store.now.missedWrites,
+      ...(this.asking === undefined ? {} : {withdraw: this.asking}),
+      ...(this.withdrawn === undefined ? {} : {withdrawn: this.withdrawn}),
       atMs: clock.now(),
       nonce,
       seq: ++this.#seq,
@@ -97,6 +120,7 @@ export class PeerTalk {
     const record = records.current
     if (record === undefined || word.from !== record.peer) return
     const fresh = this.#ear.hear(word, clock.now())
+    if (fresh) this.#heard = word
     background(this.learn(word))
     const ours = word.generation.id === record.generation.id && record.role === 'secondary'
     if (fresh && word.missedWrites && ours) guard.watch.suspect('the primary reported writes that did not arrive')

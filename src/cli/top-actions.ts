@@ -16,7 +16,7 @@ async function operationOf(context: OperationContext, action: ActionKind, pair: 
   switch (action) {
     case 'failover': {
       const {failoverPair} = await import('../operation/failover.js')
-      return failoverPair(context, pair, {dryRun: false, force: [], timeoutMs: failoverMs})
+      return failoverPair(context, pair, {dryRun: false, force: [], timeoutMs: failoverMs, resync: true})
     }
     case 'checkpoint': {
       const {checkpointPair} = await import('../operation/checkpoint.js')

@@ -95,7 +95,13 @@ async function drainPair(
     const left = whyLeft(context, found, at.host)
     if (left !== undefined) return {pair: at.pair, role, outcome: 'left', why: left}
     const to = own.record.peer
-    await failoverPair(context, at.pair, {to, dryRun: options.dryRun, force: [], timeoutMs: options.timeoutMs})
+    await failoverPair(context, at.pair, {
+      to,
+      dryRun: options.dryRun,
+      force: [],
+      timeoutMs: options.timeoutMs,
+      resync: false,
+    })
     return {pair: at.pair, role, outcome: role === 'primary' ? 'failed-over' : 'secondary-ended', to}
   } catch (error) {
     if (!(error instanceof ColoError) || context.signal.aborted) throw error

@@ -1,14 +1,15 @@
-import {RefusedError, StateError} from '../errors.js'
+import {ColoError, RefusedError, StateError} from '../errors.js'
 import {assess, authorityOf, knownOf, type Known} from '../pair/assess.js'
 import {nextGeneration, standing} from '../pair/generation.js'
 import {beatFaults} from '../pair/health/protection.js'
 import {identityOf, layoutOfPair} from '../pair/identity.js'
-import {currencyOf} from '../pair/record.js'
+import {currencyOf, isOnTrial} from '../pair/record.js'
 import {planFailover, type FailoverInput} from '../plan/failover.js'
 import type {Plan} from '../plan/plan.js'
 import type {OperationContext} from './context.js'
-import {finalStatus} from './final-status.js'
+import {finalStatus, settle} from './final-status.js'
 import {dryRunOf, type OperationResult} from './result.js'
+import {resyncPair} from './resync.js'
 import {runPlan} from './run-plan.js'
 import {clientsOf, findPair, seenOf, type FoundPair} from './sides.js'
 
@@ -19,7 +20,12 @@ export interface FailoverOptions {
   /** named checks to override: `peer-unknown`, `unwatched` */
   readonly force: readonly string[]
   readonly timeoutMs: number
+  /** after a planned failover the old primary becomes the secondary, as the spec's `resync: auto` says; false: not now */
+  readonly resync: boolean
 }
+
+/** How long the promoted copy may merge its overlays, and the resync after a planned failover may take, milliseconds. */
+const afterwardsMs = {commit: 600_000, resync: 2 * 3600_000} as const
 
 /**
  * How long a silent loser is waited for before it counts as unreachable, in milliseconds; less when the operator has said already that
@@ -43,14 +49,43 @@ export async function failoverPair(
   })
   try {
     const target = chooseTarget(context, found, options)
-    if (!options.dryRun) await confirmTarget(context, found, target)
+    const again = target.bothLive && options.resync && target.survivor.record.spec.resync === 'auto'
+    if (!options.dryRun) await confirmTarget(context, found, {target, again})
     const plan = planFor(context, target)
     if (options.dryRun) return dryRunOf(plan)
     const timeline = await runPlan(context, clientsOf(found.sides), plan, {...options, premise: found.sides})
     const status = await finalStatus(context, found)
-    return {pair, changed: true, dryRun: false, plan, status, timeline}
+    const result: OperationResult = {pair, changed: true, dryRun: false, plan, status, timeline}
+    return again ? await protectAgain(context, found, result) : result
   } finally {
     found.close()
+  }
+}
+
+/** The failover is done whatever happens here; the old primary becomes the new secondary. */
+export async function protectAgain(
+  context: OperationContext,
+  found: FoundPair,
+  done: OperationResult,
+): Promise<OperationResult> {
+  const {pair} = found
+  try {
+    context.progress.note(`${pair}: the overlays are merged, then the old primary is brought level`)
+    await settle(context, found, {states: ['unprotected'], timeoutMs: afterwardsMs.commit})
+    found.close()
+    const again = await resyncPair(context, pair, {dryRun: false, force: [], timeoutMs: afterwardsMs.resync})
+    const timeline = [...done.timeline, ...again.timeline]
+    return {...done, timeline, ...(again.status === undefined ? {} : {status: again.status})}
+  } catch (error) {
+    if (!(error instanceof ColoError)) throw error
+    const hint = [error.hint, `the failover is done; protect the pair: colo pair resync ${pair}`]
+    const details = {cause: error, hint: hint.filter((text) => text !== undefined).join('; ')}
+    throw new ColoError(
+      error.code,
+      error.exit,
+      `${pair} goes on, but is not protected again: ${error.message}`,
+      details,
+    )
   }
 }
 
@@ -59,6 +94,8 @@ interface Target {
   readonly loser: string
   /** the loser's agent answers, and has a record of the pair */
   readonly loserSeen: Known | undefined
+  /** nothing is broken that a resync would not mend: this is a move */
+  readonly bothLive: boolean
   readonly planned: boolean
 }
 
@@ -92,7 +129,9 @@ function chooseTarget(context: OperationContext, found: FoundPair, options: Fail
   }
   mayGoOn(survivor, found.pair, options.force)
   refuseMissedWrites(found.pair, survivor, loserSeen)
-  return {survivor, loser, loserSeen, planned: survivor.record.role === 'secondary' && isHealthy(loserSeen)}
+  const shadows = survivor.record.role === 'secondary' && survivor.vm?.coloMode === 'secondary'
+  const bothLive = shadows && loserSeen !== undefined && isRunning(loserSeen)
+  return {survivor, loser, loserSeen, bothLive, planned: bothLive && loserSeen !== undefined && isHealthy(loserSeen)}
 }
 
 /** S4: no copy takes over from one in a newer generation, or from one that went on alone in the same. */
@@ -152,8 +191,12 @@ function isUsable(member: Known): boolean {
   return member.qmp === 'connected' && member.vm?.coloMode === 'secondary' && currencyOf(member.record) === 'promotable'
 }
 
-function isHealthy(member: Known | undefined): boolean {
-  if (member?.qmp !== 'connected' || member.vm?.status !== 'running' || member.latched.length > 0) return false
+function isRunning(member: Known): boolean {
+  return member.qmp === 'connected' && member.vm?.status === 'running'
+}
+
+function isHealthy(member: Known): boolean {
+  if (member.latched.length > 0) return false
   return beatFaults(member.record.spec, member).length === 0 // without a beat no checkpoint would come
 }
 
@@ -178,14 +221,13 @@ function mayGoOn(survivor: Known, pair: string, force: readonly string[]): void 
     )
   }
   const {stale, incomplete, notPromotable} = record.marks
-  const granted = record.role === 'primary' && incomplete?.why === 'commit'
-  const forbids = stale ?? (granted ? undefined : incomplete?.detail) ?? notPromotable
+  const forbids = stale ?? (incomplete?.why === 'commit' ? undefined : incomplete?.detail) ?? notPromotable
   if (forbids !== undefined) {
     throw new RefusedError(`cannot fail over ${pair} to ${host}: its copy is ${currencyOf(record)}: ${forbids}`, {
       hint: `when the other side is back: colo pair resync ${pair}`,
     })
   }
-  if (record.role === 'primary') return
+  if (record.role === 'primary' || isOnTrial(record)) return
   if (vm.coloMode !== 'secondary') {
     throw new RefusedError(`cannot fail over ${pair} to ${host}: its QEMU is not in lock-step`)
   }
@@ -198,10 +240,16 @@ function mayGoOn(survivor: Known, pair: string, force: readonly string[]): void 
 }
 
 /** S2: a peer that cannot be seen may have gone on alone; only a person's explicit word replaces its answer. */
-async function confirmTarget(context: OperationContext, found: FoundPair, target: Target): Promise<void> {
+async function confirmTarget(
+  context: OperationContext,
+  found: FoundPair,
+  {target, again}: {readonly target: Target; readonly again: boolean},
+): Promise<void> {
   if (target.loserSeen !== undefined) {
     await context.confirm({
-      text: `${found.pair} goes on alone on ${target.survivor.host}; the copy on ${target.loser} is ended.`,
+      text:
+        `${found.pair} goes on alone on ${target.survivor.host}; the copy on ${target.loser} is ended` +
+        (again ? ', then brought level again as the new secondary.' : '.'),
       expected: found.pair,
     })
     return
@@ -233,10 +281,10 @@ function planFor(context: OperationContext, target: Target): Plan {
     identity: identityOf(record),
     to: survivor.host,
     from: loser,
-    role: vm?.coloMode === 'secondary' ? 'secondary' : 'primary',
+    role: vm?.coloMode === 'secondary' || isOnTrial(record) ? 'secondary' : 'primary',
     generation: begun ? record.generation : nextGeneration(record.generation, context.newId()),
     loserReachable: loserSeen !== undefined,
-    planned: target.planned,
+    ...(target.planned ? {planned: {otherwise: nextGeneration(record.generation, context.newId())}} : {}),
     ...(begun ? {granted: true} : {}),
     ...(begun && record.marks.incomplete?.why === 'commit' ? {committing: true} : {}),
   }

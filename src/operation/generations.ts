@@ -21,5 +21,9 @@ export async function learnGenerations(context: OperationContext, found: FoundPa
       {pair: found.pair, generation: primary.record.generation, alone: primary.record.alone},
       {timeoutMs: 3000, signal: context.signal},
     )
+    .catch((error: unknown) => {
+      // it has fallen silent before it writes; what it cannot write it is told again
+      context.progress.note(`${other.host} could not note the newer generation: ${(error as Error).message}`)
+    })
   return other.host
 }

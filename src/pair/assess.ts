@@ -5,7 +5,7 @@ import {protectionFaults} from './health/protection.js'
 import {reason} from './health/reasons.js'
 import {memberStatus} from './member-status.js'
 import type {IntentSummary, MemberObservation} from './observation.js'
-import {currencyOf, type PairRecord} from './record.js'
+import {currencyOf, isOnTrial, type PairRecord} from './record.js'
 import type {PairState, PairStatus, Reason, Seen} from './status.js'
 
 /** A reachable member that has a record. */
@@ -223,6 +223,7 @@ function inLockStep(pair: string, primary: Known, other: Known | undefined, sile
     const options = {host: other.host, remedy: `colo pair resync ${pair}`, repairable: true}
     return {state: 'unprotected', reasons: [reason('other-generation', message, options)]}
   }
+  if (isOnTrial(other.record)) return {state: 'failing-over', reasons: [onTrial(pair, primary, other)]}
   if (currencyOf(other.record) !== 'promotable') return {state: 'unprotected', reasons: [notPromotable(other, pair)]}
   const modes = modeFaults(pair, primary, other)
   if (modes.length > 0) return {state: 'suspect', reasons: modes}
@@ -259,6 +260,11 @@ function modeFaults(pair: string, primary: Known, secondary: Known): Reason[] {
           }),
         ],
   )
+}
+
+function onTrial(pair: string, primary: Known, other: Known): Reason {
+  const message = `the copy on ${other.host} runs unheard, the one on ${primary.host} is fenced; the agents let ${primary.host} go on when nobody decides`
+  return reason('on-trial', message, {host: other.host, remedy: `colo pair failover ${pair} --to ${other.host}`})
 }
 
 function hungReason(pair: string, hung: Known, healthy: Known): Reason {

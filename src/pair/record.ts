@@ -91,3 +91,11 @@ export function currencyOf(record: PairRecord): Currency {
   if (record.marks.notPromotable !== undefined) return 'not-promotable'
   return record.role === 'primary' ? 'current' : 'promotable'
 }
+
+/**
+ * A secondary that a planned failover let run, unheard, and that has no grant yet (decision 18): it may still be granted, and the old
+ * primary may still go on instead.
+ */
+export function isOnTrial({role, alone, marks}: PairRecord): boolean {
+  return role === 'secondary' && !alone && marks.incomplete?.why === 'commit'
+}

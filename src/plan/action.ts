@@ -246,8 +246,11 @@ export type MigrationAction =
   | {readonly kind: 'checkpoint-await'; readonly timeoutMs: number}
   /** out-of-band, on the yank socket; of the named instances only those that query-yank lists */
   | {readonly kind: 'yank'; readonly instances: readonly YankInstance[]}
-  /** x-colo-lost-heartbeat unless the mode is `none` already */
-  | {readonly kind: 'lost-heartbeat'}
+  /**
+   * x-colo-lost-heartbeat unless the mode is `none` already; only on a side whose record says that it goes on alone. `unheard`: on a
+   * secondary that has no grant yet, while every tap of it is down, so that what its guest says reaches nobody.
+   */
+  | {readonly kind: 'lost-heartbeat'; readonly unheard?: true}
   /** cancels a migration that has not become COLO; without one nothing happens */
   | {readonly kind: 'migrate-cancel'}
 

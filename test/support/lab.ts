@@ -1,4 +1,4 @@
-import {spawn} from 'node:child_process'
+import {spawn, type ChildProcessWithoutNullStreams} from 'node:child_process'
 import {once} from 'node:events'
 import {mkdtemp, rm, writeFile} from 'node:fs/promises'
 import {tmpdir} from 'node:os'
@@ -40,14 +40,19 @@ export async function coloOk(...args: readonly string[]): Promise<Record<string,
   return json
 }
 
+/** A running `colo`, for what happens in the middle of it. */
+export function coloProcess(...args: readonly string[]): ChildProcessWithoutNullStreams {
+  return spawn(process.execPath, [join(root, 'bin/run.js'), ...args], {
+    env: {...process.env, ...labEnv, NO_COLOR: '1'},
+    stdio: ['pipe', 'pipe', 'pipe'],
+  })
+}
+
 export async function coloText(
   args: readonly string[],
   options: {readonly input?: string} = {},
 ): Promise<{exit: number; stdout: string; stderr: string}> {
-  const child = spawn(process.execPath, [join(root, 'bin/run.js'), ...args], {
-    env: {...process.env, ...labEnv, NO_COLOR: '1'},
-    stdio: ['pipe', 'pipe', 'pipe'],
-  })
+  const child = coloProcess(...args)
   child.stdin.end(options.input ?? '')
   const out: string[] = []
   const err: string[] = []

@@ -18,6 +18,7 @@ import {QmpCommandError} from '../../qmp/errors.js'
 import {isRecord} from '../../qmp/messages.js'
 import type {QmpSession} from '../../qmp/session.js'
 import type {ActionContext} from '../action-context.js'
+import {readTap} from '../tap.js'
 import {send, settle, type ActionOf, type Perform} from './common.js'
 
 const FAILOVER_MS = 30_000
@@ -137,17 +138,12 @@ export const yankConnections: Perform<ActionOf<'yank'>> = async ({instances}, co
 }
 
 /** See the action `lost-heartbeat`. It releases what the comparer held: never before the record says that this side is alone (S1). */
-export const loseHeartbeat: Perform<ActionOf<'lost-heartbeat'>> = async (_, context) => {
+export const loseHeartbeat: Perform<ActionOf<'lost-heartbeat'>> = async ({unheard}, context) => {
   const qmp = await context.vm.qmp()
   if ((await queryColoStatus(qmp)).mode === 'none') {
     return (await thaw(qmp)) ? 'changed' : 'unchanged'
   }
-  const record = await context.record.read()
-  if (record?.alone === false) {
-    throw new RefusedError(
-      `${context.pair} is not let go on ${record.host}: its record does not say that it goes on alone`,
-    )
-  }
+  await assertMayLeave(context, unheard === true)
   await context.vm.endProtection()
   const refusal = await refusalOf(() => send(qmp, lostHeartbeat))
   if (refusal !== undefined && (await queryColoStatus(qmp)).mode !== 'none') throw refusal
@@ -162,6 +158,26 @@ export const loseHeartbeat: Perform<ActionOf<'lost-heartbeat'>> = async (_, cont
     return undefined
   })
   return 'changed'
+}
+
+/** @throws {RefusedError} when the guest would be heard without a grant, or the record would not tell that its overlays are being merged */
+async function assertMayLeave({pair, record: access, layout, files}: ActionContext, unheard: boolean): Promise<void> {
+  const record = await access.read()
+  if (record === undefined || record.alone) return
+  if (!unheard) {
+    throw new RefusedError(`${pair} is not let go on ${record.host}: its record does not say that it goes on alone`)
+  }
+  if (record.role !== 'secondary' || record.marks.incomplete?.why !== 'commit') {
+    throw new RefusedError(
+      `${pair} is not let go on ${record.host}: its record does not say that its overlays are merged`,
+    )
+  }
+  for (const {tap} of layout.nics) {
+    if ((await readTap(files, tap)) !== 'up') continue
+    throw new RefusedError(`${pair} is not let go on ${record.host}: tap ${tap} is up, so that it would be heard`, {
+      hint: `colo pair status ${pair} --repair`,
+    })
+  }
 }
 
 /** A guest whose peer died inside a checkpoint stays frozen in run state `colo`. @see facts/qemu-colo.md section 5.1, step 5 */

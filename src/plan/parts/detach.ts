@@ -1,5 +1,6 @@
 import type {PairLayout} from '../../pair/layout.js'
 import type {Generation} from '../../pair/record.js'
+import type {Action} from '../action.js'
 import type {Step} from '../plan.js'
 import {yank} from './attach.js'
 import * as network from './network.js'
@@ -20,17 +21,8 @@ interface DetachInput {
  */
 export function primaryAlone({layout, primary, generation}: DetachInput): Step[] {
   return [
-    step(primary, 'alone', 'note that this side goes on alone', [
-      {kind: 'record-change', change: {role: 'primary', generation, alone: true, wasProtected: false}},
-    ]),
-    step(primary, 'release', 'let the guest go on', [
-      ...yank(layout),
-      ...storage.noSecondChildren(layout),
-      {kind: 'lost-heartbeat'},
-      ...network.noPrimaryObjects(layout),
-      ...network.heard(layout, primary),
-      {kind: 'vm-await', states: ['running'], timeoutMs: 10_000},
-    ]),
+    step(primary, 'alone', 'note that this side goes on alone', [grant(generation)]),
+    step(primary, 'release', 'let the guest go on', release(layout, primary)),
     step(
       primary,
       'tidy',
@@ -40,5 +32,25 @@ export function primaryAlone({layout, primary, generation}: DetachInput): Step[]
         optional: true,
       },
     ),
+  ]
+}
+
+/** The same in one go, as the undo of a step. */
+export function goOnAlone({layout, primary, generation}: DetachInput): Action[] {
+  return [grant(generation), ...release(layout, primary)]
+}
+
+function grant(generation: Generation): Action {
+  return {kind: 'record-change', change: {role: 'primary', generation, alone: true, wasProtected: false}}
+}
+
+function release(layout: PairLayout, primary: string): Action[] {
+  return [
+    ...yank(layout),
+    ...storage.noSecondChildren(layout),
+    {kind: 'lost-heartbeat'},
+    ...network.noPrimaryObjects(layout),
+    ...network.heard(layout, primary),
+    {kind: 'vm-await', states: ['running'], timeoutMs: 10_000},
   ]
 }

@@ -61,8 +61,8 @@ function failoverText({primary, secondary, members, state}: PairStatus): string[
   if (state === 'protected' && bothLive) {
     return [
       `Planned: ${secondary ?? '?'} takes over after a last checkpoint, in a new`,
-      `generation. The copy on ${primary ?? '?'} is fenced and ENDED; the pair is`,
-      'unprotected until the next resync. Connections are kept.',
+      `generation. The copy on ${primary ?? '?'} is fenced and ENDED, then brought`,
+      'level again as the secondary. Connections are kept.',
     ]
   }
   return [

@@ -31,7 +31,8 @@ test('examples use flags that exist', async () => {
       const own = example.slice(example.indexOf(`colo ${command}`)).split(/ -- |[|>;)]/)[0] ?? ''
       for (const word of own.split(/\s+/)) {
         const flag = word.split('=')[0] ?? ''
-        if (/^--?[a-z]/.test(flag) && !open) assert.ok(known.includes(flag), `${command}: ${flag} in ${example}`)
+        if (/^--?[a-z]/.test(flag) && !open)
+          assert.ok(known.includes(flag.replace(/^--no-(?!color)/, '--')), `${command}: ${flag} in ${example}`)
       }
     }
   }

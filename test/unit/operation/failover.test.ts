@@ -38,7 +38,7 @@ const intent: IntentSummary = {
 
 async function failover(hosts: Record<string, ScriptedHost>, ...args: string[]) {
   const agents = scripted(hosts)
-  const ran = await runCommand(agents.wire(Failover), ['web1', '--yes', ...args])
+  const ran = await runCommand(agents.wire(Failover), ['web1', '--yes', '--no-resync', ...args])
   return {...ran, steps: agents.calls.filter((call) => call.endsWith('steps.run'))}
 }
 

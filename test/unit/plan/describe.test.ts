@@ -29,7 +29,7 @@ test('failover to the secondary, as a person could do it', () => {
     role: 'secondary',
     generation,
     loserReachable: true,
-    planned: true,
+    planned: {otherwise: generation},
   })
   assertGolden(new URL('../../golden/plan/describe-failover.txt', import.meta.url), describePlan(plan))
 })
@@ -59,7 +59,6 @@ test('with kernel forwarding: create, failover and destroy, as a person could do
       role: 'secondary',
       generation,
       loserReachable: true,
-      planned: false,
     }),
     'failover-to-primary': planFailover({
       ...at,
@@ -68,7 +67,6 @@ test('with kernel forwarding: create, failover and destroy, as a person could do
       role: 'primary',
       generation,
       loserReachable: false,
-      planned: false,
     }),
     destroy: planDestroy({...at, keep: 'alpha', hosts: ['alpha', 'beta'], deleteCopies: false}),
   }

@@ -17,6 +17,8 @@ const generation = firstGeneration('gen-1')
 const next = nextGeneration(generation, 'gen-2')
 const xml = (role: string, host: string) => `<domain role='${role}' host='${host}'/>`
 
+const planned = {otherwise: nextGeneration(generation, 'gen-otherwise')}
+
 const failover = (change: Partial<FailoverInput> = {}) =>
   planFailover({
     planId: 'p',
@@ -26,7 +28,6 @@ const failover = (change: Partial<FailoverInput> = {}) =>
     role: 'secondary',
     generation: next,
     loserReachable: true,
-    planned: false,
     ...change,
   })
 const resync = (change: Partial<ResyncInput> = {}) =>
@@ -79,7 +80,7 @@ const every: ReadonlyArray<readonly [string, Plan]> = [
   ['failover to the secondary', failover()],
   ['failover, loser unreachable', failover({loserReachable: false})],
   ['failover to the primary', failover({to: 'alpha', from: 'beta', role: 'primary'})],
-  ['planned failover', failover({planned: true})],
+  ['planned failover', failover({planned})],
   ['resync', resync()],
   ['resync with detach', resync({detachFirst: true})],
   ['destroy', destroy],
@@ -97,7 +98,7 @@ for (const [name, plan] of every) {
   })
 
   test(`${name}: output is released only after the fsynced alone record (S1, S4)`, () => {
-    const releases = positions(plan, (action) => action.kind === 'lost-heartbeat')
+    const releases = positions(plan, (action) => action.kind === 'lost-heartbeat' && action.unheard !== true)
     for (const {host, at} of releases) {
       const alone = positions(plan, (action) => action.kind === 'record-change' && action.change.alone === true)
       assert.ok(
@@ -133,10 +134,55 @@ test('a loser that can be reached is fenced before the grant and ended after the
   assert.is(ended.host, 'alpha')
 })
 
+test('a planned failover lets the secondary run unheard, and it is heard only after its grant (S1)', () => {
+  const plan = failover({planned})
+  const [fence] = positions(plan, (action) => action.kind === 'tap' && action.state === 'down')
+  const [mark] = positions(plan, (action) => action.kind === 'record-change' && action.change.marks !== undefined)
+  const [unheard] = positions(plan, (action) => action.kind === 'lost-heartbeat' && action.unheard === true)
+  const [runs] = positions(plan, (action) => action.kind === 'vm-await')
+  const [grant] = positions(plan, (action) => action.kind === 'record-change' && action.change.alone === true)
+  const [heard] = positions(plan, (action) => action.kind === 'tap' && action.state === 'up')
+  const [stale] = positions(
+    plan,
+    (action) => action.kind === 'record-change' && action.change.marks?.stale !== undefined,
+  )
+  const [ended] = positions(plan, (action) => action.kind === 'domain-destroy')
+  const order = [fence, mark, unheard, runs, grant, heard, stale, ended].map((each) => each?.at ?? Number.NaN)
+  assert.equal(
+    order,
+    [...order].sort((a, b) => a - b),
+  )
+  assert.equal(
+    [fence?.host, unheard?.host, grant?.host, heard?.host, ended?.host].join(' '),
+    'alpha beta beta beta alpha',
+  )
+})
+
+test('taken back, a planned failover forbids the copy on trial first, and the old primary never gets the same generation', () => {
+  const plan = failover({planned})
+  const begun = plan.steps
+    .slice(
+      0,
+      plan.steps.findIndex(({id}) => id === plan.pointOfNoReturn),
+    )
+    .reverse()
+  const undo = begun.flatMap(({host, undo = []}) => undo.map((action) => ({host, action})))
+  const [first, second] = undo
+  assert.ok(first?.action.kind === 'record-change' && second?.action.kind === 'record-change')
+  assert.is(first.host, 'beta')
+  assert.is(first.action.change.marks?.incomplete?.why, 'resync')
+  assert.is(second.host, 'alpha')
+  assert.is(second.action.change.alone, true)
+  assert.is(second.action.change.generation?.id, 'gen-otherwise')
+  const released = undo.findIndex(({action}) => action.kind === 'lost-heartbeat')
+  assert.ok(undo.findIndex(({action}) => action.kind === 'tap' && action.state === 'up') > released && released > 1)
+})
+
 test('the fence of a loser is not taken back when the other side was granted by an earlier run (S1)', () => {
   const undoOf = (plan: Plan) => plan.steps.find(({id}) => id === 'alpha/fence')?.undo ?? []
   assert.is(undoOf(failover()).length, 2)
   assert.is(undoOf(failover({granted: true})).length, 0)
+  assert.is(undoOf(failover({granted: true, planned})).length, 0)
 })
 
 test('a promoted secondary is marked as committing in the same write as its grant', () => {
