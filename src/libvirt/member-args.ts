@@ -139,6 +139,8 @@ function deviceOf(input: MemberInput, disk: DiskLayout, index: number): object {
           ...(index === 0 && input.spec.vm.kernel === undefined && {bootindex: 1}),
         }
       : importedProperties(device)),
+    // full scratch: a stop for lack of room would end in an abort of QEMU at the next checkpoint, and hold the primary's output
+    ...(input.role === 'secondary' && {werror: 'report'}),
   }
   if ('slot' in address) {
     return {

@@ -33,9 +33,20 @@ function guestHardware(xml: string): unknown {
     domain: buildXml(remove(domain, ({name}) => /^(devices|qemu:commandline|on_.*)$/.test(name))),
     devices: buildXml(rest),
     nics,
-    disks: valuesOf(readDomain(xml).qemuArgs, '-device'),
+    // what QEMU does about a failed write is no hardware
+    disks: valuesOf(readDomain(xml).qemuArgs, '-device').map((text) => text.replace('"werror":"report",', '')),
   }
 }
+
+test('a failed write stops a primary for lack of room, and no secondary', () => {
+  for (const each of memberCases) {
+    const reporting = (role: 'primary' | 'secondary'): number =>
+      valuesOf(readDomain(memberXml(each, role)).qemuArgs, '-device').filter((text) =>
+        text.includes('"werror":"report"'),
+      ).length
+    assert.deepEqual([reporting('primary'), reporting('secondary')], [0, each.spec.disks.length])
+  }
+})
 
 for (const each of memberCases) {
   test(`both members of ${each.name} have the same guest hardware`, () => {
