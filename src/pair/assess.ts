@@ -98,7 +98,7 @@ interface Verdict {
 
 function judge(pair: string, seen: readonly Seen[], authority: Authority): Verdict {
   const {primary, other, splitBrain} = authority
-  const silent = seen.flatMap((each) => ('unreachable' in each ? [silentReason(each)] : []))
+  const silent = seen.flatMap((each) => ('unreachable' in each ? [silentReason(each)] : strangerReason(pair, each)))
   if (splitBrain) return {state: 'split-brain', reasons: [splitReason(pair, primary, other), ...silent]}
   const going = operationUnderWay([primary, other], primary)
   const verdict = going ?? fromMembers(pair, authority, silent)
@@ -299,6 +299,13 @@ function splitReason(pair: string, a: Known | undefined, b: Known | undefined): 
 
 function silentReason(seen: {host: string; unreachable: string}): Reason {
   return reason('unreachable', `${seen.host} does not answer: ${seen.unreachable}`, {host: seen.host})
+}
+
+/** A host of the pair that answers and knows nothing of it: its copy was taken back, or removed there alone. */
+function strangerReason(pair: string, {host, member}: Extract<Seen, {member: MemberObservation}>): Reason[] {
+  return member.record === undefined
+    ? [reason('no-record', `${host} answers, but has no record of ${pair}`, {host})]
+    : []
 }
 
 function latched(member: Known, remedy: string): Reason[] {
