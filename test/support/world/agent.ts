@@ -29,6 +29,7 @@ interface Connection {
 export class ModelAgent {
   readonly host: Host
   readonly world: World
+  readonly files: ModelFiles
   readonly records: RecordStore
   readonly intents: IntentStore
   readonly locks: Locks
@@ -51,10 +52,11 @@ export class ModelAgent {
       {
         tap: (tap) => host.taps.get(tap),
         setTap: (tap, state) => host.taps.set(tap, state),
-        hasImage: (path) => world.images.has(path) && host.files.image !== undefined,
+        hasImage: (path) => host.fileAt(path, world.images) !== undefined,
       },
       () => this.#alive,
     )
+    this.files = files
     const onChange = (): void => {
       const record = this.records.current
       const {stale, incomplete} = record?.marks ?? {}
@@ -201,7 +203,7 @@ export class ModelAgent {
   async #answer(request: Request, client: Client): Promise<unknown> {
     if (request.method === 'pairs.observe') {
       await this.records.read()
-      return {members: [observe(this)]}
+      return {members: [await observe(this)]}
     }
     return this.#methods.handle(request, client)
   }

@@ -43,6 +43,13 @@ export class Host {
     return this.#read.record
   }
 
+  /** What is at a path: an image, an overlay, or nothing. */
+  fileAt(path: string, images: ReadonlySet<string>): object | undefined {
+    if (path.includes('.active.')) return this.files.active
+    if (path.includes('.hidden.')) return this.files.hidden
+    return images.has(path) ? this.files.image : undefined
+  }
+
   /** What the copy here is worth: what its guest reads, or what a start would have it read. */
   get copy(): number[] {
     if (this.qemu !== undefined) return this.qemu.view

@@ -1,5 +1,6 @@
 import type {HostFacts} from '../../../src/host/facts.js'
 import type {LatchedFact, MemberObservation} from '../../../src/pair/observation.js'
+import {faultsOfCopy} from '../../../src/agent/files-of-copy.js'
 import {summaryOf} from '../../../src/agent/intent-store.js'
 import {factsOf, imagePath} from '../../unit/host/samples.js'
 import type {ModelAgent} from './agent.js'
@@ -8,7 +9,7 @@ import type {Qemu} from './qemu.js'
 import type {World} from './world.js'
 
 /** What an agent sees of its member, as the real one would tell it. */
-export function observe(agent: ModelAgent): MemberObservation {
+export async function observe(agent: ModelAgent): Promise<MemberObservation> {
   const {host, world, records, intents, locks} = agent
   const {qemu, protection} = host
   const atMs = world.clock.now()
@@ -49,6 +50,9 @@ export function observe(agent: ModelAgent): MemberObservation {
     blindSince: protection.active ? protection.blindSince : undefined,
     peer: undefined,
     jobs: [],
+    ...(records.current !== undefined && qemu === undefined
+      ? {copyFaults: await faultsOfCopy(records.current, agent.files)}
+      : {}),
   }
 }
 

@@ -6,6 +6,7 @@ import {destroyPair} from '../../../src/operation/destroy.js'
 import {failoverPair} from '../../../src/operation/failover.js'
 import {observePair} from '../../../src/operation/observe.js'
 import {repairPair} from '../../../src/operation/repair.js'
+import {resolvePair} from '../../../src/operation/resolve.js'
 import {resyncPair} from '../../../src/operation/resync.js'
 import {startPair} from '../../../src/operation/start.js'
 import type {PairStatus} from '../../../src/pair/status.js'
@@ -119,6 +120,9 @@ async function perform(context: OperationContext, world: World, line: string): P
       return
     case 'start':
       await startPair(context, pair, {...options, alone: flag('--alone')})
+      return
+    case 'resolve':
+      await resolvePair(context, pair, {...options, discard: flag('--discard') ?? ''})
       return
     case 'destroy':
       await destroyPair(context, pair, {...options, deleteCopies: rest.includes('--delete-copies')})

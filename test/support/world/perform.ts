@@ -1,6 +1,12 @@
 import type {ActionContext, ActionOutcome} from '../../../src/agent/action-context.js'
 import {tap} from '../../../src/agent/actions/network.js'
-import {changeRecord, createRecord, recordImages, removeRecord} from '../../../src/agent/actions/records.js'
+import {
+  changeRecord,
+  createRecord,
+  recordImages,
+  removeRecord,
+  verifyImages,
+} from '../../../src/agent/actions/records.js'
 import {ConflictError, NotFoundError, RefusedError, StateError, TimedOutError} from '../../../src/errors.js'
 import type {PairRecord} from '../../../src/pair/record.js'
 import type {Action} from '../../../src/plan/action.js'
@@ -18,7 +24,10 @@ export async function performModel(agent: ModelAgent, action: Action, context: A
     case 'announce':
     case 'tcg-settle':
     case 'checkpoint-await':
+    case 'image-own':
       return 'unchanged'
+    case 'images-verify':
+      return verifyImages(action, context)
     case 'image-create':
       return imageCreate(agent, action)
     case 'file-remove':
@@ -57,7 +66,7 @@ export async function performModel(agent: ModelAgent, action: Action, context: A
       agent.following = true
       return 'changed'
     default:
-      return onQemu(agent, qemuOf(agent), action, context)
+      return onQemu(agent, qemuOf(agent, action.kind), action, context)
   }
 }
 
@@ -143,9 +152,9 @@ async function onMigration(
   }
 }
 
-function qemuOf({host}: ModelAgent): Qemu {
+function qemuOf({host}: ModelAgent, kind: string): Qemu {
   if (host.qemu !== undefined) return host.qemu
-  throw new StateError(`no QEMU on ${host.name}`, {actual: 'absent', required: ['running']})
+  throw new StateError(`no QEMU on ${host.name} for ${kind}`, {actual: 'absent', required: ['running']})
 }
 
 function imageCreate({host}: ModelAgent, {path, existing}: Of<'image-create'>): ActionOutcome {
