@@ -11,7 +11,7 @@ import {AgentMethods} from '../../../src/agent/methods.js'
 import {PeerTalk} from '../../../src/agent/peer-talk.js'
 import {protocolVersion, type Method, type Params, type Request, type Result} from '../../../src/agent/protocol.js'
 import {RecordStore} from '../../../src/agent/record-store.js'
-import {StepRunner} from '../../../src/agent/step-runner.js'
+import {StepRunner, type StepRunnerDeps} from '../../../src/agent/step-runner.js'
 import {UnreachableError} from '../../../src/errors.js'
 import type {AgentClient, CallOptions} from '../../../src/host/agent-client.js'
 import {ModelFiles} from './files.js'
@@ -94,7 +94,15 @@ export class ModelAgent {
       locks: this.locks,
       members: this.#members(),
       observer: {filters: {invalidate: () => undefined}},
-      runner: new StepRunner({host: name, roots: defaultRoots, files, clock, run: noPrograms, perform}),
+      runner: new StepRunner({
+        host: name,
+        roots: defaultRoots,
+        files,
+        clock,
+        run: noPrograms,
+        forwarding: undefined as unknown as StepRunnerDeps['forwarding'],
+        perform,
+      }),
       facts: async () => factsOfHost(host, world),
       ending: this.#ending.signal,
     } as unknown as ConstructorParameters<typeof AgentMethods>[0])

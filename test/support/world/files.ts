@@ -66,7 +66,7 @@ export class ModelFiles implements Files {
   stat(path: string): Promise<FileFacts | undefined> {
     return this.#do(() =>
       this.#texts.has(path) || this.#outside.hasImage(path)
-        ? {inode: '7', device: '1', sizeBytes: 4096, uid: 0, gid: 0, mode: 0o600}
+        ? {inode: '7', device: '1', sizeBytes: 4096, uid: 0, gid: 0, mode: 0o600, modifiedNs: '1'}
         : undefined,
     )
   }

@@ -51,9 +51,17 @@ function named(name: string): Scenario {
 
 const breaks = (rule: RegExp) => (error: unknown) => error instanceof Violation && rule.test(error.message)
 
-test('the model notices: neither fenced nor cut off, both copies answer', async () => {
+test('the model notices: both copies answer', async () => {
+  const {world} = await prepared(named('planned failover'), 7)
+  const beta = world.host('beta')
+  for (const [tap] of beta.taps) beta.taps.set(tap, 'up')
+  for (const {objects} of world.layout.nics) beta.qemu?.objects.delete(objects.divert)
+  assert.throws(() => world.check(), breaks(/^S1/))
+})
+
+test('the model notices: the loser is neither fenced nor cut off', async () => {
   const ignored = (host: string, {kind}: Action): boolean => kind === 'yank' || (host === 'alpha' && kind === 'tap')
-  await assert.rejects(sabotaged('planned failover', ignored), breaks(/^S1/))
+  await assert.rejects(sabotaged('planned failover', ignored), breaks(/^S[14]/))
 })
 
 test('the model notices: released without a record that says so', async () => {
