@@ -2,6 +2,7 @@ import {setMaxListeners} from 'node:events'
 import type {ActionContext, VmAccess} from '../../../src/agent/action-context.js'
 import type {Client} from '../../../src/agent/client.js'
 import {merging} from '../../../src/agent/commit-follower.js'
+import {FenceLifter} from '../../../src/agent/fence-lifter.js'
 import {IntentStore} from '../../../src/agent/intent-store.js'
 import {Locks} from '../../../src/agent/locks.js'
 import {defaultRoots} from '../../../src/agent/member-layout.js'
@@ -37,6 +38,8 @@ export class ModelAgent {
   /** the end of a commit is watched for */
   following = false
   readonly #methods: AgentMethods
+  readonly #lifter: FenceLifter
+  readonly #member: Member
   readonly #connections = new Set<Connection>()
   readonly #ending = new AbortController()
   #alive = true
@@ -72,11 +75,13 @@ export class ModelAgent {
       nonce: 'n',
       records: this.records,
       events: {record: async () => undefined},
-      store: {now: {}, set: async () => undefined},
+      store: {now: {missedWrites: false}, set: async () => undefined},
       guard: {watch: {suspect: () => undefined}},
       layout: () => world.layout,
-      domain: () => 'running',
-      background: () => undefined,
+      domain: () => (host.qemu === undefined ? 'absent' : 'running'),
+      peerStopped: () => undefined,
+      announce: () => undefined,
+      background: (work: Promise<unknown>) => void work.catch(() => undefined),
       problem: () => undefined,
     } as unknown as ConstructorParameters<typeof PeerTalk>[0])
     const perform = async (action: Parameters<typeof performModel>[1], context: ActionContext) => {
@@ -88,21 +93,34 @@ export class ModelAgent {
       await this.#orNever()
       return outcome
     }
+    const runner = new StepRunner({
+      host: name,
+      roots: defaultRoots,
+      files,
+      clock,
+      run: noPrograms,
+      forwarding: undefined as unknown as StepRunnerDeps['forwarding'],
+      perform,
+    })
+    const ending = this.#ending.signal
+    this.#lifter = new FenceLifter({host: name, files, locks: this.locks, runner, ending, problem: () => undefined})
+    this.#member = {
+      pair: host.pair,
+      records: this.records,
+      intents: this.intents,
+      talk: this.talk,
+      layout: world.layout,
+      events: {record: async () => undefined},
+      statistics: {requested: async () => undefined},
+      vm: {} as VmAccess,
+    } as unknown as Member
     this.#methods = new AgentMethods({
       hello: {protocol: protocolVersion, version: '0.1.0', host: name, startedAtMs: 0, bootId: 'b'},
       clock,
       locks: this.locks,
       members: this.#members(),
       observer: {filters: {invalidate: () => undefined}},
-      runner: new StepRunner({
-        host: name,
-        roots: defaultRoots,
-        files,
-        clock,
-        run: noPrograms,
-        forwarding: undefined as unknown as StepRunnerDeps['forwarding'],
-        perform,
-      }),
+      runner,
       facts: async () => factsOfHost(host, world),
       ending: this.#ending.signal,
     } as unknown as ConstructorParameters<typeof AgentMethods>[0])
@@ -124,7 +142,8 @@ export class ModelAgent {
       if (qemu === undefined) protection.latched = ['qemu-gone']
       this.#look()
     }
-    if (record?.marks.incomplete?.why === 'commit' && qemu?.mode === 'none') this.following = true
+    const granted = record?.role === 'primary' && record.marks.incomplete?.why === 'commit'
+    if (granted && qemu?.mode === 'none') this.following = true
   }
 
   /** What happens by itself now and then: sight comes back, the end of a commit is noted, the peer is heard. */
@@ -136,11 +155,10 @@ export class ModelAgent {
       this.following = false
       if (this.records.current !== undefined) await this.records.update(merging([]))
     }
-    const peer = world.hosts.find(({name}) => name === this.records.current?.peer)
-    const word = peer?.agent?.records.current
-    if (word !== undefined && word.peer === host.name && word.uuid === this.records.current?.uuid) {
-      await this.talk.learn({generation: word.generation, alone: word.alone && word.marks.stale === undefined})
-    }
+    const peer = world.hosts.find(({name}) => name === this.records.current?.peer)?.agent
+    const word = this.talk.word()
+    if (word !== undefined && peer?.records.current?.uuid === this.records.current?.uuid) peer?.talk.hear(word)
+    this.#lifter.tick(this.#member)
   }
 
   /** The positive check of a blind agent. */
@@ -222,16 +240,8 @@ export class ModelAgent {
 
   /** The one member of this model. */
   #members(): Members {
-    const {host, world, intents, records, talk} = this
-    const member = {
-      pair: host.pair,
-      records,
-      intents,
-      talk,
-      layout: world.layout,
-      statistics: {requested: async () => undefined},
-      vm: {} as VmAccess,
-    } as unknown as Member
+    const {host, intents, records} = this
+    const member = this.#member
     const open = async (): Promise<Member> => {
       await records.read()
       await intents.read()

@@ -113,7 +113,7 @@ async function perform(context: OperationContext, world: World, line: string): P
       await createPair(context, world.spec, options)
       return
     case 'failover':
-      await failoverPair(context, pair, {...options, to: flag('--to')})
+      await failoverPair(context, pair, {...options, to: flag('--to'), resync: rest.includes('--resync')})
       return
     case 'resync':
       await resyncPair(context, pair, options)

@@ -25,6 +25,10 @@ export async function performModel(agent: ModelAgent, action: Action, context: A
     case 'tcg-settle':
     case 'checkpoint-await':
     case 'image-own':
+    case 'lifecycle':
+    case 'forward':
+    case 'forward-release':
+    case 'netdev':
       return 'unchanged'
     case 'images-verify':
       return verifyImages(action, context)
@@ -146,7 +150,7 @@ async function onMigration(
       if (qemu.stream !== undefined) qemu.stream.cut = true
       return 'changed'
     case 'lost-heartbeat':
-      return lostHeartbeat(agent, qemu, context)
+      return lostHeartbeat(agent, qemu, {context, unheard: action.unheard === true})
     default:
       throw new Error(`the model has no ${action.kind}: add its effect to test/support/world/perform.ts`)
   }
@@ -346,9 +350,15 @@ function switchFilters(qemu: Qemu, ids: readonly string[], on: boolean): void {
   for (const [id, each] of qemu.objects) if (ids.includes(id)) each.on = on
 }
 
-async function lostHeartbeat(agent: ModelAgent, qemu: Qemu, {record}: ActionContext): Promise<ActionOutcome> {
+async function lostHeartbeat(
+  agent: ModelAgent,
+  qemu: Qemu,
+  {context, unheard}: {readonly context: ActionContext; readonly unheard: boolean},
+): Promise<ActionOutcome> {
   if (qemu.mode === 'none') return 'unchanged'
-  if ((await record.read())?.alone === false) throw new RefusedError('its record does not say that it goes on alone')
+  const record = await context.record.read()
+  const onTrial = unheard && record?.marks.incomplete?.why === 'commit' && !agent.host.tapUp(agent.world.layout)
+  if (record?.alone === false && !onTrial) throw new RefusedError('its record does not say that it goes on alone')
   if (qemu.stream !== undefined) qemu.stream.cut = true
   agent.host.protection.active = false
   if (qemu.mode === 'secondary') qemu.merging = true

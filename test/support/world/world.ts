@@ -166,10 +166,8 @@ export class World {
 
   /** The person said by name that what was only in lost memory is lost. */
   acceptLoss(): void {
-    const best = this.hosts.map(({copy}) => copy)
-    this.acked = this.acked.map((version, sector) =>
-      Math.min(version, Math.max(...best.map((copy) => copy[sector] ?? 0))),
-    )
+    const copies = this.hosts.map(({copy}) => copy).filter((copy) => copy.length > 0)
+    this.acked = this.acked.map((version, sector) => Math.min(version, ...copies.map((copy) => copy[sector] ?? 0)))
     this.scratchLost = false
   }
 
