@@ -2,7 +2,7 @@ import {areEqualCopies} from './clean-stop.js'
 import {kinship, standing} from './generation.js'
 import {downReasons} from './health/down.js'
 import {protectionFaults} from './health/protection.js'
-import {reason} from './health/reasons.js'
+import {reason, strangerReason} from './health/reasons.js'
 import {memberStatus} from './member-status.js'
 import type {IntentSummary, MemberObservation} from './observation.js'
 import {currencyOf, isOnTrial, type PairRecord} from './record.js'
@@ -299,13 +299,6 @@ function splitReason(pair: string, a: Known | undefined, b: Known | undefined): 
 
 function silentReason(seen: {host: string; unreachable: string}): Reason {
   return reason('unreachable', `${seen.host} does not answer: ${seen.unreachable}`, {host: seen.host})
-}
-
-/** A host of the pair that answers and knows nothing of it: its copy was taken back, or removed there alone. */
-function strangerReason(pair: string, {host, member}: Extract<Seen, {member: MemberObservation}>): Reason[] {
-  return member.record === undefined
-    ? [reason('no-record', `${host} answers, but has no record of ${pair}`, {host})]
-    : []
 }
 
 function latched(member: Known, remedy: string): Reason[] {

@@ -59,11 +59,6 @@ test('the model notices: both copies answer', async () => {
   assert.throws(() => world.check(), breaks(/^S1/))
 })
 
-test('the model notices: the loser is neither fenced nor cut off', async () => {
-  const ignored = (host: string, {kind}: Action): boolean => kind === 'yank' || (host === 'alpha' && kind === 'tap')
-  await assert.rejects(sabotaged('planned failover', ignored), breaks(/^S[14]/))
-})
-
 test('the model notices: released without a record that says so', async () => {
   const {world} = await prepared(named('resync'), 7)
   const host = world.host('beta')
