@@ -1,4 +1,4 @@
-import {Args} from '@oclif/core'
+import {Args, Flags} from '@oclif/core'
 import {BaseCommand} from '../../src/cli/base-command.js'
 import {dryRun, hosts, timeout, yes} from '../../src/cli/flags.js'
 import {prose} from '../../src/cli/prose.js'
@@ -12,23 +12,34 @@ export default class HostDrain extends BaseCommand {
 clients keep their connections; where the secondary is here, the primary is let go first, so that it never waits for a peer that is gone.
 The copies on the drained host end and are stale. When the host is back, "<%= config.bin %> pair resync" protects each pair again.
 
-A copy that is the only one cannot be moved: it is left running, named, and the command ends with 5. Nothing keeps new copies from the host afterwards.
+A copy that is the only one cannot be moved: it is left running, named, and the command ends with 5. With --stop its guest is stopped cleanly instead, and the
+agent starts it again after the next boot of the host, unlike one that "<%= config.bin %> pair stop" stopped. Nothing keeps new copies from the host afterwards.
 
 Without a name the host is the one the inventory reaches as "local": so the unit that runs at shutdown calls it.`)
   static override examples = [
     '<%= config.bin %> <%= command.id %> alpha',
     '<%= config.bin %> <%= command.id %> alpha --dry-run',
-    '<%= config.bin %> <%= command.id %> --yes --timeout 60s',
+    '<%= config.bin %> <%= command.id %> --yes --stop --timeout 60s',
   ]
   static override args = {name: Args.string({description: 'name of the host; else this one'})}
-  static override flags = {hosts: hosts(), 'dry-run': dryRun(), yes: yes(), timeout: timeout('2m')}
+  static override flags = {
+    hosts: hosts(),
+    stop: Flags.boolean({summary: 'stop guests whose copy here is the only one; they start again after the boot'}),
+    'dry-run': dryRun(),
+    yes: yes(),
+    timeout: timeout('2m'),
+  }
 
   async run(): Promise<DrainResult> {
     const {args, flags} = await this.parse(HostDrain)
     const context = await this.operation(flags)
     const {drainHost, ownHost} = await import('../../src/operation/drain.js')
     const host = args.name ?? ownHost(context)
-    const result = await drainHost(context, host, {dryRun: flags['dry-run'] ?? false, timeoutMs: flags.timeout})
+    const result = await drainHost(context, host, {
+      dryRun: flags['dry-run'] ?? false,
+      stop: flags.stop ?? false,
+      timeoutMs: flags.timeout,
+    })
     await this.endProgress()
     if (!flags.quiet) this.log(linesOf(result).join('\n'))
     if (result.pairs.some(({outcome}) => outcome === 'left')) this.endWith(exitCodes.wrongState)
@@ -47,6 +58,8 @@ function outcomeText({outcome, to, why}: DrainedPair, host: string): string {
       return `failed over to ${to ?? 'the other host'}`
     case 'secondary-ended':
       return `goes on alone on ${to ?? 'the other host'}; its secondary on ${host} was ended`
+    case 'stopped':
+      return 'stopped, to be started again after the boot'
     case 'not-running':
       return `does not run on ${host}`
     case 'left':

@@ -10,6 +10,7 @@ import {
   pairName,
   recordSchema,
   roleSchema,
+  specSchema,
 } from './decode-record.js'
 
 const kind = <const K extends Action['kind']>(name: K) => v.literal(name)
@@ -169,6 +170,7 @@ const recordChange = v.strictObject({
   wasProtected: v.exactOptional(v.boolean()),
   clean: v.exactOptional(v.boolean()),
   startAtBoot: v.exactOptional(v.boolean()),
+  spec: v.exactOptional(specSchema),
   marks: v.exactOptional(marksSchema),
 })
 
@@ -181,7 +183,7 @@ const record = [
     accepted: v.array(v.picklist(['image-missing', 'image-replaced', 'image-unrecorded', 'overlays-lost'])),
   }),
   v.strictObject({kind: kind('protection-begin')}),
-  v.strictObject({kind: kind('record-remove'), uuid: v.exactOptional(word)}),
+  v.strictObject({kind: kind('record-remove')}),
 ] as const
 
 export const actionSchema = v.variant('kind', [...host, ...domain, ...block, ...network, ...migration, ...record])

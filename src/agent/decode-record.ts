@@ -58,7 +58,7 @@ const diskDevice = v.strictObject({
   rotationRate: v.exactOptional(integer()),
 }) satisfies v.GenericSchema<unknown, DiskDevice>
 
-const spec = v.strictObject({
+export const specSchema = v.strictObject({
   apiVersion: v.literal('colo/v1'),
   name: pairName,
   engine: v.picklist(['qemu', 'xen']),
@@ -144,7 +144,7 @@ export const imageSchema = v.strictObject({
 export const recordSchema = v.strictObject({
   format: v.literal(recordFormat),
   uuid: word,
-  spec,
+  spec: specSchema,
   host: word,
   peer: word,
   role: roleSchema,

@@ -74,6 +74,9 @@ export class RecordStore implements RecordAccess {
    */
   async change(edit: RecordEdit): Promise<PairRecord> {
     return this.update((record) => {
+      if (edit.spec !== undefined && edit.spec.name !== record.spec.name) {
+        throw new ConflictError(`a spec of ${edit.spec.name} cannot be that of ${record.spec.name}`)
+      }
       const why = edit.alone === true ? forbidsAlone(record, edit.generation) : undefined
       if (why === undefined) return edit
       throw new RefusedError(`${this.#options.pair} must not go on alone on ${this.#options.host}: ${why}`, {

@@ -5,32 +5,33 @@ import {formatSize, formatTime} from './units.js'
 
 /** The canonical YAML of a spec: every field written out, in the order of docs/spec.md; `parsePairFile` reads it back. */
 export function pairDocument(spec: PairSpec): string {
+  return new Document(pairObject(spec), {aliasDuplicateObjects: false}).toString({lineWidth: 0})
+}
+
+/** The same as plain data: what `pairDocument` writes down. */
+export function pairObject(spec: PairSpec): Readonly<Record<string, unknown>> {
   const {checkpoint} = spec
-  const document = new Document(
-    {
-      apiVersion: spec.apiVersion,
-      kind: 'Pair',
-      name: spec.name,
-      engine: spec.engine,
-      mode: spec.mode,
-      hosts: hosts(spec.hosts),
-      vm: spec.engine === 'xen' ? xenVm(spec.vm) : vm(spec.vm),
-      disks: spec.disks.map(disk),
-      nics: spec.nics.map((each) => nic(spec.mode, each)),
-      ...(spec.engine === 'xen' && spec.mode === 'colo'
-        ? {}
-        : {
-            checkpoint: {
-              interval: formatTime(checkpoint.intervalMs),
-              ...(spec.engine === 'xen' ? {} : {compareTimeout: formatTime(checkpoint.compareTimeoutMs)}),
-            },
-          }),
-      arbiter: spec.arbiter,
-      resync: spec.resync,
-    },
-    {aliasDuplicateObjects: false},
-  )
-  return document.toString({lineWidth: 0})
+  return {
+    apiVersion: spec.apiVersion,
+    kind: 'Pair',
+    name: spec.name,
+    engine: spec.engine,
+    mode: spec.mode,
+    hosts: hosts(spec.hosts),
+    vm: spec.engine === 'xen' ? xenVm(spec.vm) : vm(spec.vm),
+    disks: spec.disks.map(disk),
+    nics: spec.nics.map((each) => nic(spec.mode, each)),
+    ...(spec.engine === 'xen' && spec.mode === 'colo'
+      ? {}
+      : {
+          checkpoint: {
+            interval: formatTime(checkpoint.intervalMs),
+            ...(spec.engine === 'xen' ? {} : {compareTimeout: formatTime(checkpoint.compareTimeoutMs)}),
+          },
+        }),
+    arbiter: spec.arbiter,
+    resync: spec.resync,
+  }
 }
 
 function hosts({primary, secondary, spare}: PairSpec['hosts']): object {

@@ -1,13 +1,19 @@
 import {ColoError, NotFoundError} from '../errors.js'
-import {assess, authorityOf, knownOf} from '../pair/assess.js'
+import {assess, authorityOf, knownOf, type Known} from '../pair/assess.js'
 import type {Role} from '../pair/record.js'
+import {step} from '../plan/parts/steps.js'
+import type {Plan} from '../plan/plan.js'
 import type {OperationContext} from './context.js'
 import {failoverPair} from './failover.js'
 import {settle} from './final-status.js'
-import {entryOf, findPair, seenOf, type FoundPair} from './sides.js'
+import {runPlan} from './run-plan.js'
+import {clientsOf, entryOf, findPair, seenOf, type FoundPair} from './sides.js'
+import {stopPair} from './stop.js'
 
 export interface DrainOptions {
   readonly dryRun: boolean
+  /** a guest whose copy is the only one is stopped cleanly, to be started again when the host is back */
+  readonly stop: boolean
   /** limit for each pair, milliseconds */
   readonly timeoutMs: number
 }
@@ -17,7 +23,7 @@ export interface DrainedPair {
   readonly pair: string
   readonly role: Role
   /** `left`: its copy still runs there, `why` says what kept it */
-  readonly outcome: 'failed-over' | 'secondary-ended' | 'not-running' | 'left'
+  readonly outcome: 'failed-over' | 'secondary-ended' | 'stopped' | 'not-running' | 'left'
   /** host that goes on */
   readonly to?: string
   readonly why?: string
@@ -35,7 +41,7 @@ const listLimitMs = 10_000
 /**
  * Moves everything off a host that is about to be shut down: of each pair in lock-step there the other host goes on alone, by a planned
  * failover where the primary is here, so that no guest stops and no primary is left waiting for a secondary that is gone. A copy that is
- * the only one cannot be moved; it is left and named.
+ * the only one cannot be moved; it is left and named, or with `stop` stopped cleanly.
  *
  * @throws {UnreachableError} when the host's agent does not answer
  */
@@ -53,7 +59,7 @@ export async function drainHost(context: OperationContext, host: string, options
     if (drained.why !== undefined) context.progress.note(`${pair}: ${drained.why}`)
     pairs.push(drained)
   }
-  const changed = pairs.some(({outcome}) => outcome === 'failed-over' || outcome === 'secondary-ended')
+  const changed = pairs.some(({outcome}) => outcome !== 'not-running' && outcome !== 'left')
   return {host, changed, dryRun: options.dryRun, pairs}
 }
 
@@ -93,6 +99,10 @@ async function drainPair(
     if (own === undefined || own.domain === 'absent') return {pair: at.pair, role, outcome: 'not-running'}
     role = own.record.role
     const left = whyLeft(context, found, at.host)
+    if (left !== undefined && options.stop && isOnlyCopy(context, found, at.host)) {
+      if (!options.dryRun) await stopForBoot(context, own, options)
+      return {pair: at.pair, role, outcome: 'stopped'}
+    }
     if (left !== undefined) return {pair: at.pair, role, outcome: 'left', why: left}
     const to = own.record.peer
     await failoverPair(context, at.pair, {
@@ -119,6 +129,37 @@ async function afterCommit(context: OperationContext, pair: string, options: Dra
     if (state !== 'committing' || options.dryRun) return
     context.progress.note(`${pair}: waiting until its overlays are merged into the disk`)
     await settle(context, found, {states: ['unprotected', 'protected'], timeoutMs: options.timeoutMs})
+  } finally {
+    found.close()
+  }
+}
+
+function isOnlyCopy(context: OperationContext, found: FoundPair, host: string): boolean {
+  const seen = found.sides.map(seenOf)
+  const {state, primary} = assess(found.pair, seen, context.clock.now())
+  return state === 'unprotected' && primary === host
+}
+
+/** A clean stop, and a note that it was only for the host's sake: its agent starts the copy after the boot. */
+async function stopForBoot(context: OperationContext, own: Known, options: DrainOptions): Promise<void> {
+  const {name} = own.record.spec
+  await stopPair(context, name, {dryRun: false, force: [], timeoutMs: options.timeoutMs})
+  const found = await findPair(context, name)
+  try {
+    const clients = new Map([...clientsOf(found.sides)].filter(([host]) => host === own.host))
+    const plan: Plan = {
+      id: context.newId(),
+      kind: 'stop',
+      pair: name,
+      title: `note that ${name} starts again after the boot of ${own.host}`,
+      finish: `colo pair start ${name}`,
+      steps: [
+        step(own.host, 'again', 'note that it starts again after the boot', [
+          {kind: 'record-change', change: {startAtBoot: true}},
+        ]),
+      ],
+    }
+    await runPlan(context, clients, plan, {timeoutMs: options.timeoutMs})
   } finally {
     found.close()
   }

@@ -15,7 +15,7 @@ export interface CopyFault {
 }
 
 /** What a file is now; undefined: there is none. */
-export type FileNow = Pick<ImageIdentity, 'inode' | 'device' | 'sizeBytes'> | undefined
+export type FileNow = Pick<ImageIdentity, 'inode' | 'device' | 'sizeBytes' | 'modifiedNs'> | undefined
 
 /** Files that {@link copyFaults} needs to know of. */
 export function filesOfCopy(record: PairRecord): string[] {
@@ -26,7 +26,7 @@ export function filesOfCopy(record: PairRecord): string[] {
  * Compares the files of a copy with its record (S4: a missing or unmatched one is never current).
  *
  * The device's number alone proves nothing, because it may be another one after each boot; what is not the recorded file has another
- * inode. A raw image keeps its size; one in qcow2 grows and never shrinks.
+ * inode. A raw image keeps its size; one in qcow2 grows and never shrinks. After a clean stop nothing writes to it.
  *
  * @param now  each of {@link filesOfCopy}, as it is
  */
@@ -40,6 +40,10 @@ export function copyFaults(record: PairRecord, now: ReadonlyMap<string, FileNow>
     if (known.path !== path) return fault('image-replaced', `is not the recorded file ${known.path}`)
     if (known.inode !== found.inode)
       return fault('image-replaced', `is another file (inode ${found.inode}, recorded ${known.inode})`)
+    const {modifiedNs} = known
+    if (record.clean && modifiedNs !== undefined && found.modifiedNs !== undefined && modifiedNs !== found.modifiedNs) {
+      return fault('image-replaced', 'was written to since the clean stop')
+    }
     const lost = format === 'raw' ? found.sizeBytes !== known.sizeBytes : found.sizeBytes < known.sizeBytes
     if (!lost) return []
     return fault('image-replaced', `has ${found.sizeBytes} bytes, recorded were ${known.sizeBytes}`)

@@ -1,6 +1,7 @@
 import type {CopyFault} from '../pair/copy-faults.js'
 import type {Lifecycle} from '../pair/lifecycle.js'
 import type {Generation, Marks, PairRecord, Role} from '../pair/record.js'
+import type {PairSpec} from '../pair/spec.js'
 
 /**
  * One thing an agent does on its host. Actions are data, safe to run again, and never contain shell text:
@@ -273,8 +274,7 @@ export type RecordAction =
   | {readonly kind: 'images-verify'; readonly accepted: ReadonlyArray<CopyFault['kind']>}
   /** notes the NBD connections in use now as those of the protection; fails when one is missing */
   | {readonly kind: 'protection-begin'}
-  /** absent is fine; refused when it is of another pair of that name. Plans of older releases name no uuid */
-  | {readonly kind: 'record-remove'; readonly uuid?: string}
+  | {readonly kind: 'record-remove'}
 
 /** Fields to change; `marks` replaces all marks. */
 export interface RecordChange {
@@ -285,5 +285,7 @@ export interface RecordChange {
   readonly wasProtected?: boolean
   readonly clean?: boolean
   readonly startAtBoot?: boolean
+  /** of the same pair; what runs is changed by steps of its own */
+  readonly spec?: PairSpec
   readonly marks?: Marks
 }

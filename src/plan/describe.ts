@@ -292,6 +292,7 @@ function netStep(step: NetStep): string {
 function describeChange(change: RecordChange): string {
   const words = Object.entries(change).map(([field, value]) => {
     if (field === 'generation') return `generation=${change.generation?.epoch ?? '?'}`
+    if (field === 'spec') return 'spec=the new one'
     if (field === 'marks') return `marks=${Object.keys(change.marks ?? {}).join('+') || 'none'}`
     return `${field}=${String(value)}`
   })

@@ -1,4 +1,3 @@
-import {nextGeneration} from '../pair/generation.js'
 import {layoutOfPair, type MemberXml, type PairIdentity} from '../pair/identity.js'
 import type {PairLayout} from '../pair/layout.js'
 import {recordFormat, type Generation, type PairRecord} from '../pair/record.js'
@@ -41,7 +40,6 @@ export function planResync(input: ResyncInput): Plan {
     primary,
     secondary,
     generation,
-    otherwise: nextGeneration(generation, input.planId),
     xml: input.xml,
   }
   return {

@@ -27,8 +27,6 @@ export interface AttachInput {
   readonly primaryWasSecondary: boolean
   /** the generation both are in once protected */
   readonly generation: Generation
-  /** the one in which the primary goes on alone again when the record that says `protected` is taken back */
-  readonly otherwise: Generation
   readonly xml: MemberXml
 }
 
@@ -155,7 +153,7 @@ export function promotableStep(secondary: string): string {
 
 /** Both records say protected; the mark that forbids goes last on the side it forbids, after everything was confirmed. */
 export function recordProtected(input: AttachInput): Step[] {
-  const {layout, primary, secondary, generation, otherwise} = input
+  const {layout, primary, secondary, generation} = input
   return [
     step(primary, 'watch', 'watch the replication', [
       storage.recordImages(layout, primary),
@@ -179,8 +177,7 @@ export function recordProtected(input: AttachInput): Step[] {
           },
         },
       ],
-      // its agent grants that in a new generation only, and without the grant nothing releases the output (S2)
-      {undo: [{kind: 'record-change', change: {generation: otherwise, alone: true, wasProtected: false}}]},
+      {undo: [{kind: 'record-change', change: {alone: true, wasProtected: false}}]},
     ),
     step(
       secondary,

@@ -65,6 +65,9 @@ test('a copy that is the only one is left, named, and the command ends with 5', 
   assert.equal(document.pairs[0]?.outcome, 'left')
   assert.match(document.pairs[0]?.why ?? '', /cannot be moved: the pair is unprotected/)
   assert.ok(!agents.calls.some((call) => call.endsWith('steps.run')), 'nothing was done')
+  const stopped = await drain(hosts, 'alpha', '--yes', '--stop')
+  assert.deepEqual([stopped.ran.exit, stopped.document.pairs[0]?.outcome], [0, 'stopped'])
+  assert.ok(stopped.agents.calls.includes('alpha steps.run'))
   assert.equal((await drain(hosts, 'beta', '--yes')).document.pairs.length, 0, 'a copy that does not run needs no move')
 })
 

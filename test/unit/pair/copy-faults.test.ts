@@ -45,6 +45,14 @@ test('a raw image keeps its size', () => {
   assert.deepEqual(kinds(raw, new Map([...intact, [root, file({sizeBytes: 1001})]])), ['image-replaced root'])
 })
 
+test('after a clean stop nothing may have written to it; while it is in use the time says nothing', () => {
+  const images = known().images.map((each) => ({...each, modifiedNs: '100'}))
+  const at = (modifiedNs: string) => new Map([...intact].map(([path, now]) => [path, {...now!, modifiedNs}] as const))
+  assert.deepEqual(kinds(known({images, clean: true}), at('100')), [])
+  assert.deepEqual(kinds(known({images, clean: true}), at('101')), ['image-replaced root', 'image-replaced data'])
+  assert.deepEqual(kinds(known({images}), at('101')), [])
+})
+
 test('overlays count only while something of them is not merged, disk by disk', () => {
   const merging = known({marks: {incomplete: {why: 'commit', detail: 'merging', disks: ['data']}}})
   assert.deepEqual(
