@@ -8,7 +8,7 @@ export default class PairCreate extends OperationCommand {
   static override description =
     prose(`Checks the spec and both hosts, makes what is missing (images, overlays, network), starts both copies, brings disks and memory
 level while the guest runs, and ends when a checkpoint has been completed and the pair is verified as protected. What was made is taken
-back when a step fails before that.
+back when a step fails before that. Run again after it was cut off, it goes on with the guest that runs already.
 
 The spec is checked before any host is touched; see colo-spec(5).`)
   static override examples = [

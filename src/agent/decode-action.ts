@@ -183,7 +183,7 @@ const record = [
     accepted: v.array(v.picklist(['image-missing', 'image-replaced', 'image-unrecorded', 'overlays-lost'])),
   }),
   v.strictObject({kind: kind('protection-begin')}),
-  v.strictObject({kind: kind('record-remove')}),
+  v.strictObject({kind: kind('record-remove'), uuid: v.exactOptional(word)}),
 ] as const
 
 export const actionSchema = v.variant('kind', [...host, ...domain, ...block, ...network, ...migration, ...record])

@@ -1,3 +1,4 @@
+import {isDeepStrictEqual} from 'node:util'
 import {ConflictError, PreflightError} from '../errors.js'
 import type {AgentClient} from '../host/agent-client.js'
 import {blocking, checkPair, type Check} from '../host/preflight.js'
@@ -11,7 +12,7 @@ import type {OperationContext} from './context.js'
 import {openCandidates, type Candidate, type Candidates} from './candidates.js'
 import {settle} from './final-status.js'
 import {memberXmlOf} from './member-xml.js'
-import {identityFor} from './prepare-create.js'
+import {identityFor, withScratch} from './prepare-create.js'
 import {dryRunOf, type OperationResult} from './result.js'
 import {mustBeProtected, resyncPair, settleMs} from './resync.js'
 import {runPlan} from './run-plan.js'
@@ -27,7 +28,8 @@ export interface CreateOptions {
 
 /**
  * Makes a protected pair from a spec. Everything is checked before anything is touched; what was made is taken back when a step fails.
- * A create that was interrupted is cleaned up first when it is run again.
+ * A create that was interrupted is finished when it is run again: its guest goes on where it runs already; what else it left is removed
+ * first, and a guest among it is ended only after a question.
  *
  * @throws {PreflightError} with every failed check
  * @throws {ConflictError} when a pair of this name exists
@@ -39,12 +41,13 @@ export async function createPair(
 ): Promise<OperationResult> {
   let candidates = await openCandidates(context, spec)
   try {
-    if (isAlmostDone(candidates)) return await resyncPair(context, spec.name, options)
+    if (isAlmostDone(candidates) || isHalfDone(candidates, spec)) return await resyncPair(context, spec.name, options)
     if (isLeftover(candidates)) {
       const cleaning = await planCleaning(context, candidates, spec)
       if (cleaning !== undefined) {
         context.progress.note(`an earlier create of ${spec.name} was interrupted; what it left is removed first`)
         if (options.dryRun) return dryRunOf(cleaning.plan)
+        await confirmEnding(context, candidates, spec)
         await runPlan(context, cleaning.clients, cleaning.plan, cleaning)
       }
       candidates.close()
@@ -130,6 +133,40 @@ function isLeftover(candidates: Candidates): boolean {
 /** It died after that: a resync finishes it, and ends nothing that serves. */
 function isAlmostDone(candidates: Candidates): boolean {
   return isInterrupted(candidates) && !isLeftover(candidates)
+}
+
+/** Its guest runs on the primary, alone, as this spec wants it: a resync finishes it, and the guest goes on. */
+function isHalfDone(candidates: Candidates, spec: PairSpec): boolean {
+  const {primary, secondary} = candidates
+  const {record, intent, qmp} = primary.member
+  return (
+    isInterrupted(candidates) &&
+    record?.alone === true &&
+    qmp === 'connected' &&
+    intent?.kind === 'create' &&
+    intent.done.includes(`${primary.entry.name}/domain`) &&
+    isDeepStrictEqual(record.spec, asRead(withScratch(spec, [primary.entry, secondary.entry])))
+  )
+}
+
+/** As a record gives it back: absent and undefined are one. */
+function asRead(spec: PairSpec): unknown {
+  return JSON.parse(JSON.stringify(spec))
+}
+
+/** A guest may have worked since: it is not ended without a word. @throws {RefusedError} */
+async function confirmEnding(
+  context: OperationContext,
+  {primary, secondary}: Candidates,
+  spec: PairSpec,
+): Promise<void> {
+  const running = [primary, secondary].filter(({member}) => member.record !== undefined && member.domain !== 'absent')
+  if (running.length === 0) return
+  const places = running.map(({entry}) => entry.name).join(' and ')
+  await context.confirm({
+    text: `an earlier create of ${spec.name} was interrupted; what it started on ${places} is ended, the disks on ${spec.hosts.primary} are kept.`,
+    expected: spec.name,
+  })
 }
 
 interface Cleaning {

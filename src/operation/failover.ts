@@ -5,6 +5,8 @@ import {beatFaults} from '../pair/health/protection.js'
 import {identityOf, layoutOfPair} from '../pair/identity.js'
 import {currencyOf, isOnTrial} from '../pair/record.js'
 import {planFailover, type FailoverInput} from '../plan/failover.js'
+import {otherRemedy} from '../pair/remedy.js'
+import type {PairStatus} from '../pair/status.js'
 import type {Plan} from '../plan/plan.js'
 import type {OperationContext} from './context.js'
 import {finalStatus, settle} from './final-status.js'
@@ -127,7 +129,7 @@ function chooseTarget(context: OperationContext, found: FoundPair, options: Fail
       required: ['protected'],
     })
   }
-  mayGoOn(survivor, found.pair, options.force)
+  mayGoOn(survivor, status, options.force)
   refuseMissedWrites(found.pair, survivor, loserSeen)
   const shadows = survivor.record.role === 'secondary' && survivor.vm?.coloMode === 'secondary'
   const bothLive = shadows && loserSeen !== undefined && isRunning(loserSeen)
@@ -211,13 +213,14 @@ function noSurvivor(found: FoundPair, to: string | undefined): Error {
 }
 
 /** Only a copy that is alive and knows that it has everything may go on. */
-function mayGoOn(survivor: Known, pair: string, force: readonly string[]): void {
+function mayGoOn(survivor: Known, status: PairStatus, force: readonly string[]): void {
   const {record, host, vm, qmp} = survivor
+  const {pair} = status
   if (qmp !== 'connected' || vm === undefined) {
     throw new StateError(
       `cannot fail over ${pair} to ${host}: its QEMU ${qmp === 'hung' ? 'does not answer' : 'does not run'}`,
       {actual: survivor.domain, required: ['running']},
-      {hint: `colo pair status ${pair}`},
+      {hint: otherRemedy(status, `colo pair failover ${pair} --to ${host}`)},
     )
   }
   const {stale, incomplete, notPromotable} = record.marks

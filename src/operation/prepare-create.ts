@@ -70,7 +70,7 @@ function acceleratorFor(spec: PairSpec, a: HostFacts, b: HostFacts): 'kvm' | 'tc
 }
 
 /** The record names the scratch directory of every host, so that it does not depend on an inventory that changes later. */
-function withScratch(spec: PairSpec, entries: readonly HostEntry[]): PairSpec {
+export function withScratch(spec: PairSpec, entries: readonly HostEntry[]): PairSpec {
   return {
     ...spec,
     disks: spec.disks.map((disk) => ({

@@ -4,6 +4,7 @@ import {assess, authorityOf, type Known} from '../pair/assess.js'
 import {nextGeneration} from '../pair/generation.js'
 import {identityOf} from '../pair/identity.js'
 import {planResync} from '../plan/resync.js'
+import {otherRemedy} from '../pair/remedy.js'
 import type {PairStatus} from '../pair/status.js'
 import type {Plan} from '../plan/plan.js'
 import type {OperationContext} from './context.js'
@@ -38,7 +39,7 @@ export async function resyncPair(
     await learnGenerations(context, found)
     const seen = found.sides.map(seenOf)
     const before = assess(pair, seen, context.clock.now())
-    const primary = runningPrimary(found, before.state)
+    const primary = runningPrimary(found, before)
     const plan = await planFor(context, found, primary)
     if (before.state === 'protected' && !options.force.includes('protected')) {
       return {pair, changed: false, dryRun: options.dryRun, plan: {...plan, steps: []}, status: before, timeline: []}
@@ -84,7 +85,7 @@ export function mustBeProtected(
   })
 }
 
-function runningPrimary(found: FoundPair, state: string): Known {
+function runningPrimary(found: FoundPair, before: PairStatus): Known {
   const {primary, splitBrain} = authorityOf(found.sides.map(seenOf))
   const {pair} = found
   if (splitBrain)
@@ -96,10 +97,8 @@ function runningPrimary(found: FoundPair, state: string): Known {
     if (primary === undefined && silent !== undefined && 'problem' in silent) throw silent.problem
     throw new StateError(
       `cannot resync ${pair}: no copy runs as primary`,
-      {actual: state, required: ['unprotected']},
-      {
-        hint: `colo pair status ${pair}`,
-      },
+      {actual: before.state, required: ['unprotected']},
+      {hint: otherRemedy(before, `colo pair resync ${pair}`)},
     )
   }
   if (primary.record.marks.incomplete?.why === 'commit') {

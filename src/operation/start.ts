@@ -2,6 +2,7 @@ import {RefusedError, SplitBrainError, StateError, UsageError} from '../errors.j
 import {assess, knownOf, type Known} from '../pair/assess.js'
 import {nextGeneration} from '../pair/generation.js'
 import {identityOf} from '../pair/identity.js'
+import {otherRemedy} from '../pair/remedy.js'
 import {acceptWords, decideStart, faultText, type StartDecision} from '../pair/start-rules.js'
 import {planStart} from '../plan/start.js'
 import type {OperationContext} from './context.js'
@@ -49,7 +50,7 @@ export async function startPair(
       identity,
       host: record.host,
       peer: record.peer,
-      generation: isBegun(member) ? record.generation : nextGeneration(record.generation, context.newId()),
+      generation: isBegun(member, known) ? record.generation : nextGeneration(record.generation, context.newId()),
       unmerged: merged,
       mergeOverlays: merged.length > 0,
       endPeer: stale !== undefined,
@@ -85,9 +86,14 @@ function decide(found: FoundPair, known: readonly Known[], {alone, force}: Start
     : new RefusedError(message, {hint: decision.hint})
 }
 
-/** Its start passed the point of no return and was cut off after QEMU was there. */
-function isBegun({record, intent, lock, domain}: Known): boolean {
-  return record.alone && intent?.kind === 'start' && intent.committed && lock === undefined && domain !== 'absent'
+/**
+ * A start was cut off after QEMU was there, or only its note was left behind on one of the hosts. The record says that the copy goes on
+ * alone, so nothing new is granted; an agent that died right after that record had no time to note the step as done.
+ */
+function isBegun({record, domain}: Known, known: readonly Known[]): boolean {
+  const {alone, marks} = record
+  const isCutOff = known.some(({intent, lock}) => intent?.kind === 'start' && lock === undefined)
+  return isCutOff && alone && marks.stale === undefined && marks.incomplete === undefined && domain !== 'absent'
 }
 
 /**
@@ -98,13 +104,13 @@ function isBegun({record, intent, lock, domain}: Known): boolean {
 function runningStale(context: OperationContext, {pair, sides}: FoundPair, known: readonly Known[]): Known | undefined {
   const running = known.filter(({domain}) => domain !== 'absent')
   const isStale = ({record}: Known): boolean => record.marks.stale !== undefined
-  const rival = running.find((member) => !isStale(member) && !isBegun(member))
+  const rival = running.find((member) => !isStale(member) && !isBegun(member, known))
   if (rival === undefined) return running.find(isStale)
-  const {state} = assess(pair, sides.map(seenOf), context.clock.now())
+  const status = assess(pair, sides.map(seenOf), context.clock.now())
   throw new StateError(
     `cannot start ${pair}: a copy runs on ${rival.host}`,
-    {actual: state, required: ['stopped', 'failed']},
-    {hint: `colo pair status ${pair}`},
+    {actual: status.state, required: ['stopped', 'failed']},
+    {hint: otherRemedy(status, `colo pair start ${pair}`)},
   )
 }
 

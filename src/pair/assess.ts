@@ -2,7 +2,7 @@ import {areEqualCopies} from './clean-stop.js'
 import {kinship, standing} from './generation.js'
 import {downReasons} from './health/down.js'
 import {protectionFaults} from './health/protection.js'
-import {reason} from './health/reasons.js'
+import {reason, strangerReason} from './health/reasons.js'
 import {memberStatus} from './member-status.js'
 import type {IntentSummary, MemberObservation} from './observation.js'
 import {currencyOf, isOnTrial, type PairRecord} from './record.js'
@@ -98,7 +98,7 @@ interface Verdict {
 
 function judge(pair: string, seen: readonly Seen[], authority: Authority): Verdict {
   const {primary, other, splitBrain} = authority
-  const silent = seen.flatMap((each) => ('unreachable' in each ? [silentReason(each)] : []))
+  const silent = seen.flatMap((each) => ('unreachable' in each ? [silentReason(each)] : strangerReason(pair, each)))
   if (splitBrain) return {state: 'split-brain', reasons: [splitReason(pair, primary, other), ...silent]}
   const going = operationUnderWay([primary, other], primary)
   const verdict = going ?? fromMembers(pair, authority, silent)

@@ -274,7 +274,8 @@ export type RecordAction =
   | {readonly kind: 'images-verify'; readonly accepted: ReadonlyArray<CopyFault['kind']>}
   /** notes the NBD connections in use now as those of the protection; fails when one is missing */
   | {readonly kind: 'protection-begin'}
-  | {readonly kind: 'record-remove'}
+  /** absent is fine; refused when it is of another pair of that name. Plans of older releases name no uuid */
+  | {readonly kind: 'record-remove'; readonly uuid?: string}
 
 /** Fields to change; `marks` replaces all marks. */
 export interface RecordChange {

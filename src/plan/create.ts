@@ -1,3 +1,4 @@
+import {nextGeneration} from '../pair/generation.js'
 import type {MemberXml, PairIdentity} from '../pair/identity.js'
 import {layoutOfPair} from '../pair/identity.js'
 import {recordFormat, type Generation, type PairRecord} from '../pair/record.js'
@@ -33,6 +34,7 @@ export function planCreate(input: CreateInput): Plan {
     primary,
     secondary,
     generation: input.generation,
+    otherwise: nextGeneration(input.generation, input.planId),
     xml,
   }
   const secondaryImages = storage.images(layout, secondary)
@@ -45,10 +47,10 @@ export function planCreate(input: CreateInput): Plan {
     pointOfNoReturn: promotableStep(secondary),
     steps: [
       step(primary, 'record', 'note the pair', [{kind: 'record-create', record: firstRecord(input, 'primary')}], {
-        undo: [{kind: 'record-remove'}],
+        undo: [{kind: 'record-remove', uuid: identity.uuid}],
       }),
       step(secondary, 'record', 'note the pair', [{kind: 'record-create', record: firstRecord(input, 'secondary')}], {
-        undo: [{kind: 'record-remove'}],
+        undo: [{kind: 'record-remove', uuid: identity.uuid}],
       }),
       step(
         secondary,

@@ -61,6 +61,6 @@ function cleanUp(input: DestroyInput, layout: PairLayout, host: string): Step {
     {kind: 'firewall', ensure: 'absent', table: layout.firewallTable},
     ...copies,
     {kind: 'directory-remove', path: layout.runDir},
-    {kind: 'record-remove'},
+    {kind: 'record-remove', uuid: input.identity.uuid},
   ])
 }

@@ -107,10 +107,11 @@ function promote(layout: PairLayout, to: string): Step {
     ...cutOff(layout),
     ...network.heard(layout, to),
     ...network.noSecondaryFilters(layout),
+    // before QEMU's commit begins: until its end is noted, a death of QEMU would have old overlays merged over newer writes
+    {kind: 'commit-follow'},
     {kind: 'lost-heartbeat'},
     {kind: 'announce'},
     {kind: 'vm-await', states: ['running'], timeoutMs: 10_000},
-    {kind: 'commit-follow'},
   ])
 }
 
@@ -139,10 +140,10 @@ function trial(layout: PairLayout, to: string): Step {
 /** It holds the generation and runs: from here on it is heard. */
 function open(layout: PairLayout, to: string): Step {
   return step(to, 'open', 'let the new primary be heard', [
+    {kind: 'commit-follow'}, // it may be over already
     ...network.heard(layout, to),
     {kind: 'announce'},
     {kind: 'vm-await', states: ['running'], timeoutMs: 10_000},
-    {kind: 'commit-follow'},
   ])
 }
 

@@ -1,3 +1,4 @@
+import {nextGeneration} from '../pair/generation.js'
 import {layoutOfPair, type MemberXml, type PairIdentity} from '../pair/identity.js'
 import type {PairLayout} from '../pair/layout.js'
 import {recordFormat, type Generation, type PairRecord} from '../pair/record.js'
@@ -40,6 +41,7 @@ export function planResync(input: ResyncInput): Plan {
     primary,
     secondary,
     generation,
+    otherwise: nextGeneration(generation, input.planId),
     xml: input.xml,
   }
   return {

@@ -3,10 +3,12 @@ import {chardevAdd, chardevRemove, fitsBackend} from '../../net/chardev.js'
 import {announceSelf} from '../../net/migration.js'
 import {isFilter, objectAdd, objectDel, objectPath, objectSet} from '../../net/objects.js'
 import {forbidsOutput} from '../../pair/grant.js'
+import {queryColoStatus} from '../../qmp/commands/colo.js'
 import {queryChardev} from '../../qmp/commands/chardevs.js'
 import {qomGet, qomList} from '../../qmp/commands/objects.js'
 import {QmpCommandError} from '../../qmp/errors.js'
 import type {QmpSession} from '../../qmp/session.js'
+import type {ActionContext} from '../action-context.js'
 import {setTap} from '../tap.js'
 import {send, settle, type ActionOf, type Perform} from './common.js'
 
@@ -47,6 +49,7 @@ export const object: Perform<ActionOf<'object'>> = async (action, context) => {
   const found = objects.get(action.id)
   if (action.ensure === 'absent') {
     if (found === undefined) return 'unchanged'
+    await refuseRelease(action.id, context, qmp)
     await send(qmp, objectDel(action.id))
     return 'changed'
   }
@@ -58,6 +61,14 @@ export const object: Perform<ActionOf<'object'>> = async (action, context) => {
   }
   if (found === type) return 'unchanged'
   throw new ConflictError(`object ${id} of ${context.pair} exists as ${found}, wanted is ${type}`)
+}
+
+/** Without its capture filter a guest is heard at once; a primary in lock-step keeps it until its record says that it is alone (S2). */
+async function refuseRelease(id: string, {pair, layout, record}: ActionContext, qmp: QmpSession): Promise<void> {
+  if (!layout.nics.some(({objects}) => objects.capture === id)) return
+  const known = await record.read()
+  if (known?.role !== 'primary' || known.alone || (await queryColoStatus(qmp)).mode !== 'primary') return
+  throw new RefusedError(`${id} of ${pair} stays: the record of ${known.host} does not say that it goes on alone`)
 }
 
 /** See the action `object-set`. */

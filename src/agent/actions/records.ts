@@ -64,8 +64,13 @@ export async function imagesNow(
 }
 
 /** See the action `record-remove`. */
-export const removeRecord: Perform<ActionOf<'record-remove'>> = async (_, context) => {
-  if ((await context.record.read()) === undefined) return 'unchanged'
+export const removeRecord: Perform<ActionOf<'record-remove'>> = async ({uuid}, context) => {
+  const found = await context.record.read()
+  if (found === undefined) return 'unchanged'
+  if (uuid !== undefined && found.uuid !== uuid)
+    throw new ConflictError(
+      `${context.pair}: the record is of another pair of that name (uuid ${found.uuid}); it stays`,
+    )
   await context.record.remove()
   return 'changed'
 }

@@ -1,4 +1,5 @@
-import type {Reason} from '../status.js'
+import type {MemberObservation} from '../observation.js'
+import type {Reason, Seen} from '../status.js'
 
 interface ReasonOptions {
   readonly host?: string
@@ -15,4 +16,11 @@ export function reason(code: string, message: string, options: ReasonOptions = {
     ...(options.host === undefined ? {} : {host: options.host}),
     ...(options.remedy === undefined ? {} : {remedy: options.remedy}),
   }
+}
+
+/** A host of the pair that answers and knows nothing of it: its copy was taken back, or removed there alone. */
+export function strangerReason(pair: string, {host, member}: Extract<Seen, {member: MemberObservation}>): Reason[] {
+  return member.record === undefined
+    ? [reason('no-record', `${host} answers, but has no record of ${pair}`, {host})]
+    : []
 }

@@ -27,6 +27,8 @@ export interface AttachInput {
   readonly primaryWasSecondary: boolean
   /** the generation both are in once protected */
   readonly generation: Generation
+  /** the one in which the primary goes on alone again when the record that says `protected` is taken back */
+  readonly otherwise: Generation
   readonly xml: MemberXml
 }
 
@@ -153,7 +155,7 @@ export function promotableStep(secondary: string): string {
 
 /** Both records say protected; the mark that forbids goes last on the side it forbids, after everything was confirmed. */
 export function recordProtected(input: AttachInput): Step[] {
-  const {layout, primary, secondary, generation} = input
+  const {layout, primary, secondary, generation, otherwise} = input
   return [
     step(primary, 'watch', 'watch the replication', [
       storage.recordImages(layout, primary),
@@ -177,7 +179,8 @@ export function recordProtected(input: AttachInput): Step[] {
           },
         },
       ],
-      {undo: [{kind: 'record-change', change: {alone: true, wasProtected: false}}]},
+      // its agent grants that in a new generation only, and without the grant nothing releases the output (S2)
+      {undo: [{kind: 'record-change', change: {generation: otherwise, alone: true, wasProtected: false}}]},
     ),
     step(
       secondary,

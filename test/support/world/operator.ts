@@ -1,0 +1,146 @@
+import {setMaxListeners} from 'node:events'
+import {ColoError, UnreachableError} from '../../../src/errors.js'
+import type {OperationContext, Question} from '../../../src/operation/context.js'
+import {createPair} from '../../../src/operation/create.js'
+import {destroyPair} from '../../../src/operation/destroy.js'
+import {failoverPair} from '../../../src/operation/failover.js'
+import {observePair} from '../../../src/operation/observe.js'
+import {repairPair} from '../../../src/operation/repair.js'
+import {resolvePair} from '../../../src/operation/resolve.js'
+import {resyncPair} from '../../../src/operation/resync.js'
+import {startPair} from '../../../src/operation/start.js'
+import type {PairStatus} from '../../../src/pair/status.js'
+import {entryOf} from '../../unit/host/samples.js'
+import {turn, Violation, type RunningCommand, type Strike, type World} from './world.js'
+
+/** What a command ended with. */
+export type Ended = {readonly error?: Error}
+
+let ids = 0
+
+/** Runs commands as a person would, one after the other; what they may answer to questions is said with each. */
+export class Operator {
+  readonly world: World
+  /** commands that were run, and how they ended, for a report */
+  readonly log: string[] = []
+  /** what was asked, and answered with yes */
+  readonly questions: Question[] = []
+
+  constructor(world: World) {
+    this.world = world
+  }
+
+  /**
+   * Runs one command line such as `failover web1 --to beta`. A fault may strike it.
+   *
+   * @throws {Violation}
+   */
+  async run(line: string, strike?: Strike): Promise<Ended> {
+    const {world} = this
+    const command: RunningCommand = {dead: false, interrupt: new AbortController(), drops: []}
+    world.begin(command, strike)
+    setMaxListeners(0, command.interrupt.signal)
+    const context = this.#context(command)
+    let error: Error | undefined
+    try {
+      await perform(context, world, line)
+    } catch (thrown) {
+      if (thrown instanceof Violation) throw thrown
+      error = thrown as Error
+      if (!(error instanceof ColoError) && !command.interrupt.signal.aborted) throw error
+    } finally {
+      for (const drop of command.drops) drop()
+    }
+    for (let i = 0; i < 3; i++) await turn() // steps that were cut off end
+    if (world.broken !== undefined) throw world.broken
+    const how = error === undefined ? 'done' : error.message
+    this.log.push(`${line}: ${command.dead ? 'killed' : how}`)
+    world.begin({dead: false, interrupt: new AbortController(), drops: []}, undefined)
+    world.check()
+    return error === undefined ? {} : {error}
+  }
+
+  async status(): Promise<PairStatus | undefined> {
+    const command: RunningCommand = {dead: false, interrupt: new AbortController(), drops: []}
+    try {
+      return (await observePair(this.#context(command), this.world.spec.name)).status
+    } catch (error) {
+      if (error instanceof ColoError) return undefined
+      throw error
+    } finally {
+      for (const drop of command.drops) drop()
+    }
+  }
+
+  #context(command: RunningCommand): OperationContext {
+    const {world} = this
+    return {
+      inventory: {
+        file: 'hosts.yaml',
+        hosts: world.hosts.map(({name, address}) => entryOf(name, {replication: address})),
+      },
+      connect: async ({name}, signal) => {
+        signal?.throwIfAborted()
+        const {agent, on} = world.host(name)
+        if (command.dead || !on || agent === undefined) throw new UnreachableError(name, `${name} does not answer`)
+        const client = agent.connect(() => command.dead)
+        command.drops.push(() => client.close())
+        return client
+      },
+      clock: world.clock,
+      newId: () => `id-${++ids}-0000-4000-8000-000000000000`,
+      newKey: () => '00'.repeat(32),
+      owner: 'root@admin pid 1',
+      signal: command.interrupt.signal,
+      progress: {planned: () => undefined, step: () => undefined, note: () => undefined},
+      confirm: async (question) => {
+        this.questions.push(question)
+      },
+    }
+  }
+}
+
+const hourMs = 3_600_000
+
+async function perform(context: OperationContext, world: World, line: string): Promise<void> {
+  const [verb = '', ...rest] = line.split(' ')
+  const pair = world.spec.name
+  const flag = (name: string): string | undefined => (rest.includes(name) ? rest[rest.indexOf(name) + 1] : undefined)
+  const force = rest.flatMap((word, index) => (rest[index - 1] === '--force' ? [word] : []))
+  const options = {dryRun: false, force, timeoutMs: 100 * hourMs, yes: true}
+  switch (verb) {
+    case 'create':
+      await createPair(context, world.spec, options)
+      return
+    case 'failover':
+      await failoverPair(context, pair, {...options, to: flag('--to'), resync: rest.includes('--resync')})
+      return
+    case 'resync':
+      await resyncPair(context, pair, options)
+      return
+    case 'start':
+      await startPair(context, pair, {...options, alone: flag('--alone')})
+      return
+    case 'resolve':
+      await resolvePair(context, pair, {...options, discard: flag('--discard') ?? ''})
+      return
+    case 'destroy':
+      await destroyPair(context, pair, {...options, deleteCopies: rest.includes('--delete-copies')})
+      return
+    case 'status':
+      if (rest.includes('--repair')) await repairPair(context, pair, options)
+      return
+    case 'list':
+      return
+    case 'wait':
+      for (let i = 0; i < 50; i++) await context.clock.sleep(100)
+      return
+    default:
+      throw new Error(`the operator of the model does not know "colo pair ${verb}": test/support/world/operator.ts`)
+  }
+}
+
+/** Commands that a text names: `colo pair failover web1 --to beta; ...`. */
+export function commandsIn(text: string | undefined): string[] {
+  return [...(text ?? '').matchAll(/colo pair ([a-z-]+(?: [^;&,:()\n]+)?)/g)].map(([, line = '']) => line.trim())
+}
