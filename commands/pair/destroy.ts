@@ -7,7 +7,10 @@ export default class PairDestroy extends OperationCommand {
   static override summary = 'end a pair and forget it'
   static override description =
     prose(`Ends both copies, removes overlays, network rules and records on both hosts. The disks of the side that is current stay where they
-are; with --delete-copies the images of the other side are removed as well. Destroying a pair that is half gone removes what is left.`)
+are; with --delete-copies the images of the other side are removed as well. Destroying a pair that is half gone removes what is left.
+
+A pair that was made from a libvirt domain gives it back, shut off, on the host of the current disk: with the definition and the autostart
+flag it had. On the other host its images and bridges are those of the pair there.`)
   static override examples = [
     '<%= config.bin %> <%= command.id %> web1',
     '<%= config.bin %> <%= command.id %> web1 --yes --delete-copies',

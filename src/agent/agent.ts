@@ -19,6 +19,7 @@ import {startsDirectory, type Roots} from './member-layout.js'
 import {Members} from './members.js'
 import {AgentMethods} from './methods.js'
 import {protocolVersion, type Hello, type Params} from './protocol.js'
+import {readPlainDomain} from './read-domain.js'
 import {StepRunner, type PerformAction} from './step-runner.js'
 import {TapFilters} from './tap-filters.js'
 import {TcpTable} from './tcp-table.js'
@@ -113,6 +114,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       boot: (pair) => boots.of(pair),
     },
     runner,
+    readDomain: (name) => readPlainDomain(name, run),
     facts: (params) => options.facts({host, ...params}, members.records),
     boots,
     opened: () => opened,

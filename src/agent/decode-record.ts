@@ -2,7 +2,7 @@ import * as v from 'valibot'
 import {ColoError} from '../errors.js'
 import {exitCodes} from '../exit-codes.js'
 import {parseHostName, parsePairName} from '../pair/names.js'
-import {recordFormat, type Generation, type PairRecord} from '../pair/record.js'
+import {recordFormat, type Generation, type Origin, type PairRecord} from '../pair/record.js'
 import type {DiskDevice, HostName, PairName, PairSpec, PerHost} from '../pair/spec.js'
 import {decode, integer, parseJson, path, port, word} from './decode.js'
 
@@ -141,6 +141,14 @@ export const imageSchema = v.strictObject({
   modifiedNs: v.exactOptional(word),
 })
 
+const originSchema = v.strictObject({
+  domain: v.string(),
+  uuid: word,
+  host: word,
+  xml: v.string(),
+  autostart: v.boolean(),
+}) satisfies v.GenericSchema<unknown, Origin>
+
 export const recordSchema = v.strictObject({
   format: v.literal(recordFormat),
   uuid: word,
@@ -166,6 +174,7 @@ export const recordSchema = v.strictObject({
   machine: word,
   accel: v.picklist(['kvm', 'tcg']),
   images: v.array(imageSchema),
+  origin: v.exactOptional(originSchema),
   updatedAtMs: v.number(),
 }) satisfies v.GenericSchema<unknown, PairRecord>
 

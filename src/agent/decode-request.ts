@@ -9,11 +9,15 @@ const onePair = v.strictObject({pair: pairName})
 const steps = v.strictObject({pair: pairName, steps: v.array(stepSchema)})
 const label = v.pipe(word, v.maxLength(400))
 
+/** libvirt takes almost anything; what could be an option of virsh, or several lines, is not asked for. */
+const domainName = v.pipe(word, v.maxLength(200), v.regex(/^[^-/][^/]*$/u, 'the name of a libvirt domain'))
+
 const params = {
   hello: nothing,
   'pairs.list': nothing,
   'pairs.observe': v.strictObject({pair: v.exactOptional(pairName)}),
   'host.facts': v.strictObject({want: v.exactOptional(v.array(word)), images: v.exactOptional(v.array(path))}),
+  'domain.read': v.strictObject({domain: domainName}),
   'lock.acquire': v.strictObject({pair: pairName, owner: label, purpose: label}),
   'lock.release': onePair,
   'intent.write': v.strictObject({pair: pairName, plan: planSchema, owner: label}),

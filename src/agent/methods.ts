@@ -9,7 +9,7 @@ import type {Member} from './member.js'
 import type {Members} from './members.js'
 import {readStats, streamStats} from './member-stats.js'
 import {observeMember, type ObserverDeps} from './observe.js'
-import type {Hello, Method, Params, RecordedEvent, Request, Result} from './protocol.js'
+import type {Hello, Method, Params, PlainDomain, RecordedEvent, Request, Result} from './protocol.js'
 import type {Step} from '../plan/plan.js'
 import type {StepRunner} from './step-runner.js'
 
@@ -23,6 +23,7 @@ export interface MethodDeps {
   readonly boots: BootList
   /** settles when the pairs on the disk are known */
   readonly opened: () => Promise<unknown>
+  readonly readDomain: (name: string) => Promise<PlainDomain | undefined>
   readonly facts: (params: Params<'host.facts'>) => Promise<HostFacts>
   /** aborted when the agent ends */
   readonly ending: AbortSignal
@@ -69,6 +70,7 @@ export class AgentMethods {
     'pairs.list': async () => ({pairs: await this.#deps.members.names()}),
     'pairs.observe': ({pair}) => this.#observe(pair),
     'host.facts': (params) => this.#deps.facts(params),
+    'domain.read': async ({domain}) => ({domain: await this.#deps.readDomain(domain)}),
     'lock.acquire': (params, {client}) => this.#acquire(params, client),
     'lock.release': ({pair}, {client}) => {
       this.#deps.locks.release(pair, client)

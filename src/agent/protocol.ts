@@ -61,6 +61,21 @@ export interface RecordedEvent {
   readonly data: Readonly<Record<string, unknown>>
 }
 
+/** A libvirt domain as an import sees it. */
+export interface PlainDomain {
+  readonly uuid: string
+  /** libvirt's word: `running`, `shut off`, ... */
+  readonly state: string
+  /** `dumpxml --inactive --security-info`; of a transient domain the live definition */
+  readonly xml: string
+  readonly persistent: boolean
+  readonly autostart: boolean
+  readonly managedSave: boolean
+  readonly snapshots: readonly string[]
+  /** libvirt's backup checkpoints */
+  readonly checkpoints: readonly string[]
+}
+
 /** Every call of the API: parameters and result. A lock is held by the connection that took it and ends with it. */
 export interface Methods {
   hello: {params: Record<string, never>; result: Hello}
@@ -68,6 +83,8 @@ export interface Methods {
   /** all pairs of the host, or one; unknown names give an observation without record */
   'pairs.observe': {params: {pair?: string}; result: {members: readonly MemberObservation[]}}
   'host.facts': {params: {want?: readonly string[]; images?: readonly string[]}; result: HostFacts}
+  /** a libvirt domain by its name; undefined when libvirt knows none */
+  'domain.read': {params: {domain: string}; result: {domain: PlainDomain | undefined}}
   /** @throws conflict with the holder's owner, purpose and start */
   'lock.acquire': {params: {pair: string; owner: string; purpose: string}; result: LockHolder}
   'lock.release': {params: {pair: string}; result: Record<string, never>}

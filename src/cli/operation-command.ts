@@ -1,6 +1,7 @@
 import type {OperationResult, TimelineEntry} from '../operation/result.js'
 import type {PairStatus} from '../pair/status.js'
 import type {Plan} from '../plan/plan.js'
+import type {ImportDocument} from './import-text.js'
 import {BaseCommand} from './base-command.js'
 
 /** What `--json` prints for a command that changes a pair. The plan's records hold keys, so only its outline goes out. */
@@ -12,6 +13,8 @@ export interface OperationDocument {
   readonly plan: PlanOutline
   readonly timeline: readonly TimelineEntry[]
   readonly status?: PairStatus
+  /** of `pair create --from-domain` */
+  readonly import?: ImportDocument
 }
 
 export interface PlanOutline {

@@ -6,7 +6,11 @@ import {plainText, renderTable} from '../ui/table.js'
 import {formatInstant} from '../ui/time.js'
 
 /** The record as it may be shown: without the beacons' key, and with the spec told once. */
-export type ShownRecord = Omit<PairRecord, 'beaconKey' | 'spec' | 'host'> & {readonly currency: Currency}
+export type ShownRecord = Omit<PairRecord, 'beaconKey' | 'spec' | 'host' | 'origin'> & {
+  readonly currency: Currency
+  /** the domain it came from, without its definition, which may hold passwords */
+  readonly origin?: {readonly domain: string; readonly host: string; readonly autostart: boolean}
+}
 
 export interface ShownMember {
   readonly host: string
@@ -39,8 +43,10 @@ function shownMember(side: Seen): ShownMember {
   if ('unreachable' in side) return {host: side.host, problem: side.unreachable}
   const {record} = side.member
   if (record === undefined) return {host: side.host, problem: 'no record of this pair'}
-  const {beaconKey: _key, spec: _spec, host: _host, ...shown} = record
-  return {host: side.host, record: {...shown, currency: currencyOf(record)}}
+  const {beaconKey: _key, spec: _spec, host: _host, origin, ...shown} = record
+  const from =
+    origin === undefined ? {} : {origin: {domain: origin.domain, host: origin.host, autostart: origin.autostart}}
+  return {host: side.host, record: {...shown, ...from, currency: currencyOf(record)}}
 }
 
 /** Spec in a few lines, then one block per host. */
@@ -78,6 +84,9 @@ function memberLines({host, problem, record}: ShownMember): string[] {
     ['address', record.addresses[host] ?? ''],
     ['ports', portsText(record)],
     ['machine', `${record.machine}, ${record.accel}`],
+    ...(record.origin === undefined
+      ? []
+      : [['imported', `domain ${record.origin.domain} of ${record.origin.host}; destroy gives it back`] as const]),
     ...record.images.map(
       (image) =>
         [`image ${image.disk}`, `${image.path} (inode ${image.inode}, ${formatBytes(image.sizeBytes)})`] as const,

@@ -14,20 +14,22 @@ export interface SpecParts {
 
 /** Reports what is wrong between fields that are right by themselves: doubles, too many devices, a bus the machine lacks. */
 export function crossCheck({fields, vm, disks, nics, hosts}: SpecParts): void {
+  const imported = vm?.imported !== undefined
   if (disks !== undefined)
-    checkDisks(placesOf(fields, 'disks'), {disks, hosts: hosts ?? [], machine: vm?.machine ?? 'pc'})
-  if (nics !== undefined) checkNics(placesOf(fields, 'nics'), nics, hosts ?? [])
+    checkDisks(placesOf(fields, 'disks', imported), {disks, hosts: hosts ?? [], machine: vm?.machine ?? 'pc'})
+  if (nics !== undefined) checkNics(placesOf(fields, 'nics', imported), nics, hosts ?? [])
 }
 
 /** Finds the field of one key of one list item. */
 type Places = (index: number, key: string) => Field
 
-function placesOf(fields: MapFields, list: string): Places {
+/** Devices of an imported definition have no item of their own in the file. */
+function placesOf(fields: MapFields, list: string, imported: boolean): Places {
   const listField = fields.at(list)
   const items = listField === undefined ? undefined : asItems(listField)
   return (index, key) => {
-    const item = items?.[index]
-    const place = (item === undefined ? undefined : MapFields.of(item)?.at(key)) ?? item ?? listField
+    const item = imported ? undefined : items?.[index]
+    const place = (item === undefined ? undefined : MapFields.of(item)?.at(key)) ?? item ?? listField ?? fields.at('vm')
     if (place === undefined) throw new Error(`${list} was read, but is not there`)
     return place
   }
@@ -45,7 +47,7 @@ function checkDisks(
     if (++count[disk.bus] === max[disk.bus] + 1) {
       refuse(place(index, 'bus'), `is one ${disk.bus} disk too many`, `at most ${max[disk.bus]}`)
     }
-    if (disk.bus === 'ide' && machine.includes('q35')) {
+    if (disk.bus === 'ide' && machine.includes('q35') && disk.device === undefined) {
       refuse(place(index, 'bus'), `machine ${machine} has no IDE`, 'use bus: virtio, or machine: pc')
     }
     // one image used twice is reported once, on the first host where it happens

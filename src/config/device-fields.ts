@@ -72,7 +72,8 @@ function readNic(hosts: KnownHosts): Reader<NicSpec> {
   }
 }
 
-function readForward(hosts: KnownHosts): Reader<ForwardSpec> {
+/** `forward:` of one NIC. */
+export function readForward(hosts: KnownHosts): Reader<ForwardSpec> {
   return (field) => {
     const fields = MapFields.of(field)
     if (fields === undefined) return undefined

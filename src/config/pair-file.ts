@@ -1,10 +1,14 @@
-import {parseHostName, parsePairName} from '../pair/names.js'
+import {dirname, isAbsolute, resolve} from 'node:path'
+
+import {UsageError} from '../errors.js'
+import {parseHostName, parsePairName, quote} from '../pair/names.js'
 import type {DiskSpec, NicSpec, PairSpec, VmSpec} from '../pair/spec.js'
 import {crossCheck} from './cross-check.js'
 import {parseConfigDocument} from './document.js'
 import {readDisks, readNics} from './device-fields.js'
 import {checked, MapFields, oneOf, refuse, type Field, type Reader} from './fields.js'
 import {readHeader} from './header.js'
+import {fromOf, readImported, type DomainFile} from './imported-fields.js'
 import {timeWithin} from './quantities.js'
 import {readConfigText} from './read-text.js'
 import {readVm} from './vm-fields.js'
@@ -21,16 +25,17 @@ import type {KnownHosts} from './per-host.js'
 /**
  * Reads a pair's spec. Every problem is found in one pass, with file, line and column.
  *
- * @param text  YAML, as docs/spec.md describes it
- * @param file  name for messages
+ * @param text    YAML, as docs/spec.md describes it
+ * @param file    name for messages
+ * @param domain  what `vm.from` names; a spec that has it cannot be read without
  * @throws {ConfigProblems} the first problem as message, the others in the hint and in `problems`
  */
-export function parsePairFile(text: string, file: string): PairSpec {
+export function parsePairFile(text: string, file: string, domain?: DomainFile): PairSpec {
   const {root, report} = parseConfigDocument(text, file)
   const fields = MapFields.ofRoot(root, report)
   readHeader(fields, 'Pair')
   report.throwIfAny()
-  const spec = readSpec(fields)
+  const spec = readSpec(fields, domain)
   report.throwIfAny()
   if (spec === undefined) throw new Error(`${file}: nothing was read and nothing reported`)
   return spec
@@ -44,17 +49,34 @@ export function parsePairFile(text: string, file: string): PairSpec {
  * @throws {UsageError} the file cannot be read
  */
 export async function readPairFile(path: string): Promise<PairSpec> {
-  return parsePairFile(await readConfigText(path), path === '-' ? '<stdin>' : path)
+  const text = await readConfigText(path)
+  const file = path === '-' ? '<stdin>' : path
+  const from = domainPath(text, file)
+  if (from === undefined) return parsePairFile(text, file)
+  if (path === '-' && !isAbsolute(from)) {
+    throw new UsageError(`${file}: vm.from: ${quote(from)} is relative, and there is no file it could be relative to`, {
+      hint: 'Give an absolute path.',
+    })
+  }
+  const source = path === '-' ? from : resolve(dirname(path), from)
+  return parsePairFile(text, file, {text: await readConfigText(source), source})
 }
 
-function readSpec(fields: MapFields): PairSpec | undefined {
+/** The path in `vm.from`; undefined for a spec that describes the machine itself. */
+function domainPath(text: string, file: string): string | undefined {
+  const {root, report} = parseConfigDocument(text, file)
+  const from = fromOf(MapFields.ofRoot(root, report))
+  return from?.path
+}
+
+function readSpec(fields: MapFields, domain: DomainFile | undefined): PairSpec | undefined {
   const name = fields.required('name', checked(parsePairName))
   const engine = fields.optional('engine', readEngine, 'qemu')
   const mode = fields.optional('mode', engine === 'xen' ? oneOf(['colo', 'checkpoint']) : readMode, 'colo')
   const hosts = fields.required('hosts', readHosts)
   const known = hosts === undefined ? undefined : Object.values(hosts).filter((host) => host !== undefined)
   const {vm, disks, nics, checkpoint} =
-    engine === 'xen' ? readXenMachine(fields, mode, known) : readQemuMachine(fields, known)
+    engine === 'xen' ? readXenMachine(fields, mode, known) : readQemuMachine(fields, domain, known)
   const arbiter = fields.optional('arbiter', readArbiter, arbiterDefault)
   const resync = fields.optional('resync', oneOf(['auto', 'manual']), 'auto')
   fields.refused('tls', 'is reserved: encrypted links are not available in this version', 'remove it')
@@ -74,12 +96,23 @@ interface Machine {
   readonly checkpoint: PairSpec['checkpoint']
 }
 
-function readQemuMachine(fields: MapFields, known: KnownHosts): Machine {
+/** The machine as the file describes it, or as the libvirt definition does that it names. */
+function readQemuMachine(fields: MapFields, domain: DomainFile | undefined, known: KnownHosts): Machine {
+  const checkpoint = fields.optional('checkpoint', readCheckpoint, checkpointDefaults)
+  const from = fromOf(fields)
+  if (domain === undefined && from !== undefined) {
+    refuse(from.field, 'names a libvirt definition that is not at hand here', 'read the spec from its file')
+    return {vm: undefined, disks: undefined, nics: undefined, checkpoint}
+  }
+  if (domain !== undefined) {
+    const {vm, disks, nics} = readImported(fields, domain, known) ?? {}
+    return {vm, disks, nics, checkpoint}
+  }
   return {
     vm: fields.required('vm', readVm),
     disks: fields.required('disks', readDisks(known)),
     nics: fields.required('nics', readNics(known)),
-    checkpoint: fields.optional('checkpoint', readCheckpoint, checkpointDefaults),
+    checkpoint,
   }
 }
 
@@ -118,7 +151,7 @@ function sameHost(field: Field, other: string): undefined {
   return refuse(field, `is the host of ${other} too`, 'a pair needs different hosts')
 }
 
-const checkpointDefaults: PairSpec['checkpoint'] = {intervalMs: 1000, compareTimeoutMs: 3000}
+export const checkpointDefaults: PairSpec['checkpoint'] = {intervalMs: 1000, compareTimeoutMs: 3000}
 
 const readCheckpoint: Reader<PairSpec['checkpoint']> = (field) => {
   const fields = MapFields.of(field)

@@ -8,11 +8,7 @@ import {suggestion} from './suggest.js'
 export const readVm: Reader<VmSpec> = (field) => {
   const fields = MapFields.of(field)
   if (fields === undefined) return undefined
-  fields.refused(
-    'from',
-    'is reserved: taking over an existing domain is not available in this version',
-    'describe the VM here',
-  )
+  fields.refused('drop', 'belongs to vm.from', 'remove it')
   const step = {bytes: 1024 ** 2, text: '1MiB'}
   const memoryBytes = fields.required('memory', sizeWithin({min: '16MiB', max: '4TiB'}, step))
   const vcpus = fields.optional('vcpus', wholeNumber({min: 1, max: 64}), 1)

@@ -63,6 +63,8 @@ export interface PairCheckInput {
   readonly records: readonly PairRecord[]
   /** the user said that existing images of the secondary may be overwritten */
   readonly reuseSecondaryImages?: boolean
+  /** the plain domain on the primary's host that the pair takes the place of */
+  readonly adopts?: {readonly domain: string; readonly running: boolean}
 }
 
 /** Everything that must hold before a pair is created: both hosts, both together, and the spec against them. Pure. */
@@ -85,7 +87,7 @@ export function checkPair(input: PairCheckInput): Check[] {
       ...qemu.checkQemu(facts),
       ...services.checkLibvirt(facts),
       ...services.checkTools(facts),
-      ...services.checkDomainName(spec, facts),
+      ...services.checkDomainName(spec, facts, role === 'primary' ? input.adopts?.domain : undefined),
       ...network.checkReplicationAddress(facts, entry),
       ...network.checkPairBridges(spec, facts),
       ...network.checkPairForward(spec, facts),
@@ -97,7 +99,7 @@ export function checkPair(input: PairCheckInput): Check[] {
       ...images.checkKernelFiles(spec, facts),
       ...services.checkProbes(facts),
     ]),
-    ...images.checkPrimaryImages(spec, primary, records),
+    ...images.checkPrimaryImages(spec, primary, {records, runs: input.adopts?.running ?? false}),
     ...images.checkSecondaryImages(spec, secondary, {records, reuse: input.reuseSecondaryImages ?? false}),
     ...services.checkSameAgent(primary, secondary),
     ...qemu.checkSameQemu(primary, secondary),

@@ -1,6 +1,6 @@
 import {limits} from '../pair/layout.js'
 import {parseDiskName} from '../pair/names.js'
-import type {DiskDevice, DiskSpec, PciAddress} from '../pair/spec.js'
+import {onHost, type DiskDevice, type DiskSpec, type PciAddress} from '../pair/spec.js'
 import {never, type Ledger} from './import-sieve.js'
 import {parseImagePath, valueOf} from './import-values.js'
 import {isQ35} from './member-args.js'
@@ -24,6 +24,7 @@ export function readDisks(domain: XmlElement, ledger: Ledger): DiskSpec[] {
     return diskOf(node, {place, ledger, q35, byOs: firstHd === -1 ? undefined : firstHd + 1}) ?? []
   })
   if (disks.length === 0) ledger.refused('devices', never('a pair needs at least one disk'))
+  refuseDoubles(disks, nodes, ledger)
   for (const [bus, most] of [
     ['virtio', limits.virtioDisks],
     ['ide', limits.ideDisks],
@@ -32,6 +33,18 @@ export function readDisks(domain: XmlElement, ledger: Ledger): DiskSpec[] {
       ledger.refused('devices', never(`more than ${most} ${bus} disks`))
   }
   return disks
+}
+
+function refuseDoubles(disks: readonly DiskSpec[], nodes: readonly XmlElement[], ledger: Ledger): void {
+  const seen = new Set<string>()
+  for (const disk of disks) {
+    const words = [`target ${disk.name}`, `image ${onHost(disk.image, '') ?? ''}`]
+    const twice = words.find((word) => seen.has(word))
+    const node = nodes.find((each) => attribute(child(each, 'target') ?? each, 'dev') === disk.name)
+    if (twice !== undefined && node !== undefined)
+      ledger.refused(ledger.placeOf(node), never(`${twice} is there twice`))
+    for (const word of words) seen.add(word)
+  }
 }
 
 interface Reading {

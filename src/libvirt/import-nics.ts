@@ -16,6 +16,7 @@ export function readNics(domain: XmlElement, ledger: Ledger, {bridges = {}, unco
   const nodes = children(devices, 'interface')
   if (nodes.length === 0) ledger.refused('devices', never('a pair needs at least one NIC: there is nothing to compare'))
   if (nodes.length > limits.nics) ledger.refused('devices', never(`more than ${limits.nics} NICs`))
+  const seen = new Set<string>()
   return nodes.flatMap((node, index): NicSpec[] => {
     const place = ledger.placeOf(node)
     const of = (name: string, key: string): string | undefined => {
@@ -23,6 +24,8 @@ export function readNics(domain: XmlElement, ledger: Ledger, {bridges = {}, unco
       return found === undefined ? undefined : attribute(found, key)
     }
     const mac = valueOf(parseMac(of('mac', 'address') ?? ''), {ledger, place: `${place}/mac/@address`})
+    if (mac !== undefined && seen.has(mac)) ledger.refused(`${place}/mac/@address`, never('is there twice'), mac)
+    if (mac !== undefined) seen.add(mac)
     const model = modelOf(of('model', 'type'))
     const named = bridges[`net${index}`] ?? (mac === undefined ? undefined : bridges[mac])
     const bridge = named ?? ownBridge(of('source', 'bridge'), {ledger, place})

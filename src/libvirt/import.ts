@@ -180,11 +180,24 @@ function kernelOf(domain: XmlElement, ledger: Ledger): VmSpec['kernel'] {
   return image === undefined ? undefined : {image, ...(initrd === undefined ? {} : {initrd}), cmdline}
 }
 
+/** Firmware, and the directories that lines are logged to. */
 function filesOf(domain: XmlElement, ledger: Ledger): string[] {
   const loader = child(domain, 'os', 'loader')
-  if (loader === undefined) return []
-  const path = valueOf(parseFilePath(textOf(loader)), {ledger, place: 'os/loader'})
-  return path === undefined ? [] : [path]
+  const firmware =
+    loader === undefined ? undefined : valueOf(parseFilePath(textOf(loader)), {ledger, place: 'os/loader'})
+  const lines = children(child(domain, 'devices') ?? element('devices')).filter(
+    ({name}) => name === 'serial' || name === 'console',
+  )
+  const logs = lines.flatMap((line) => {
+    const [source, log] = [child(line, 'source'), child(line, 'log')]
+    const paths = [source && attribute(source, 'path'), log && attribute(log, 'file')]
+    const place = ledger.placeOf(line)
+    return paths.flatMap((path) =>
+      path === undefined || path === '' ? [] : (valueOf(parseFilePath(path), {ledger, place}) ?? []),
+    )
+  })
+  const directories = logs.map((path) => path.slice(0, path.lastIndexOf('/')) || '/')
+  return [...new Set([...(firmware === undefined ? [] : [firmware]), ...directories])]
 }
 
 /** What is left for the builder of the members: all that the spec has no field for, and of each NIC what is the guest's. */

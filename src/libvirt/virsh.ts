@@ -24,6 +24,19 @@ export function lifecycleArgvs(domain: string, {poweroff, reboot}: Lifecycle): r
 /** Names of all domains, running or not. */
 export const listArgv = (): Argv => virsh('list', '--all', '--name')
 export const dumpxmlArgv = (domain: string): Argv => virsh('dumpxml', '--domain', domain)
+/** The definition libvirt keeps for the next start, with its passwords: what can be defined again. */
+export const definitionArgv = (domain: string): Argv =>
+  virsh('dumpxml', '--domain', domain, '--inactive', '--security-info')
+export const dominfoArgv = (domain: string): Argv => virsh('dominfo', '--domain', domain)
+export const snapshotsArgv = (domain: string): Argv => virsh('snapshot-list', '--domain', domain, '--name')
+export const checkpointsArgv = (domain: string): Argv => virsh('checkpoint-list', '--domain', domain, '--name')
+/** Presses the power button; the guest decides when it is off. */
+export const shutdownArgv = (domain: string): Argv => virsh('shutdown', '--domain', domain, '--mode', 'acpi')
+export const startArgv = (domain: string): Argv => virsh('start', '--domain', domain)
+/** Refused by libvirt while there is a managed save, a snapshot or NVRAM. */
+export const undefineArgv = (domain: string): Argv => virsh('undefine', '--domain', domain)
+export const defineArgv = (file: string): Argv => virsh('define', '--file', file)
+export const autostartArgv = (domain: string): Argv => virsh('autostart', '--domain', domain)
 export const versionArgv = (): Argv => virsh('version', '--daemon')
 
 function virsh(...args: readonly string[]): Argv {
@@ -46,6 +59,28 @@ export function parseDomstate(stdout: string): DomainState {
   if (found?.[1] === undefined)
     throw new DecodeError({source: 'virsh domstate', path: 'state', expected: 'STATE (REASON)'})
   return {state: found[1], reason: found[2]}
+}
+
+/** What `dominfo` says that `dumpxml` does not. */
+export interface DomainInfo {
+  readonly persistent: boolean
+  readonly autostart: boolean
+  /** its memory is saved in a file, and the next start would go on from there */
+  readonly managedSave: boolean
+}
+
+/** @throws {DecodeError} when a line is missing */
+export function parseDominfo(stdout: string): DomainInfo {
+  const field = (name: string): string => {
+    const found = new RegExp(`^${name}:\\s+(\\S+)\\s*$`, 'm').exec(stdout)?.[1]
+    if (found === undefined) throw new DecodeError({source: 'virsh dominfo', path: name, expected: 'a line'})
+    return found
+  }
+  return {
+    persistent: field('Persistent') === 'yes',
+    autostart: field('Autostart') === 'enable',
+    managedSave: field('Managed save') === 'yes',
+  }
 }
 
 /** Reads `list --name`: one name per line, an empty line at the end. */

@@ -4,7 +4,8 @@ import type {AgentClient} from '../host/agent-client.js'
 import {blocking, checkPair, type Check} from '../host/preflight.js'
 import {firstGeneration} from '../pair/generation.js'
 import {identityOf} from '../pair/identity.js'
-import type {PairSpec} from '../pair/spec.js'
+import type {Origin} from '../pair/record.js'
+import {onHost, type PairSpec} from '../pair/spec.js'
 import {planCreate} from '../plan/create.js'
 import {planDestroy} from '../plan/destroy.js'
 import type {Plan} from '../plan/plan.js'
@@ -12,6 +13,7 @@ import type {OperationContext} from './context.js'
 import {openCandidates, type Candidate, type Candidates} from './candidates.js'
 import {settle} from './final-status.js'
 import {memberXmlOf} from './member-xml.js'
+import {plainDefinition} from './plain-definition.js'
 import {identityFor, withScratch} from './prepare-create.js'
 import {dryRunOf, type OperationResult} from './result.js'
 import {mustBeProtected, resyncPair, settleMs} from './resync.js'
@@ -26,6 +28,12 @@ export interface CreateOptions {
   readonly timeoutMs: number
 }
 
+/** The plain domain a new pair takes the place of. */
+export interface Adoption {
+  readonly origin: Origin
+  readonly running: boolean
+}
+
 /**
  * Makes a protected pair from a spec. Everything is checked before anything is touched; what was made is taken back when a step fails.
  * A create that was interrupted is finished when it is run again: its guest goes on where it runs already; what else it left is removed
@@ -38,31 +46,72 @@ export async function createPair(
   context: OperationContext,
   spec: PairSpec,
   options: CreateOptions,
+  adoption?: Adoption,
 ): Promise<OperationResult> {
   let candidates = await openCandidates(context, spec)
   try {
-    if (isAlmostDone(candidates) || isHalfDone(candidates, spec)) return await resyncPair(context, spec.name, options)
-    if (isLeftover(candidates)) {
-      const cleaning = await planCleaning(context, candidates, spec)
-      if (cleaning !== undefined) {
-        context.progress.note(`an earlier create of ${spec.name} was interrupted; what it left is removed first`)
-        if (options.dryRun) return dryRunOf(cleaning.plan)
-        await confirmEnding(context, candidates, spec)
-        await runPlan(context, cleaning.clients, cleaning.plan, cleaning)
-      }
+    const ended = await endInterrupted(context, candidates, {spec, options})
+    if (typeof ended === 'object') return ended
+    if (ended === 'cleaned') {
       candidates.close()
       candidates = await openCandidates(context, spec)
     }
-    return await create(context, candidates, {spec, options})
+    return await create(context, candidates, {spec: withImageSizes(spec, candidates.primary), options, adoption})
   } finally {
     candidates.close()
+  }
+}
+
+/**
+ * Takes up an interrupted create of an imported pair, whose domain libvirt may not know at the moment.
+ *
+ * @returns what it did when nothing is left to do; undefined when the way is free
+ */
+export async function resumeCreate(
+  context: OperationContext,
+  spec: PairSpec,
+  options: CreateOptions,
+): Promise<OperationResult | undefined> {
+  const candidates = await openCandidates(context, spec)
+  try {
+    const ended = await endInterrupted(context, candidates, {spec, options})
+    return ended === 'cleaned' ? undefined : ended
+  } finally {
+    candidates.close()
+  }
+}
+
+/** Finishes a create that was interrupted when it was nearly done, or removes what it left. */
+async function endInterrupted(
+  context: OperationContext,
+  candidates: Candidates,
+  {spec, options}: {readonly spec: PairSpec; readonly options: CreateOptions},
+): Promise<OperationResult | 'cleaned' | undefined> {
+  if (isAlmostDone(candidates) || isHalfDone(candidates, spec)) return resyncPair(context, spec.name, options)
+  if (!isLeftover(candidates)) return undefined
+  const cleaning = await planCleaning(context, candidates, spec)
+  if (cleaning === undefined) return 'cleaned'
+  context.progress.note(`an earlier create of ${spec.name} was interrupted; what it left is removed first`)
+  if (options.dryRun) return dryRunOf(cleaning.plan)
+  await confirmEnding(context, candidates, spec)
+  await runPlan(context, cleaning.clients, cleaning.plan, cleaning)
+  return 'cleaned'
+}
+
+/** An imported definition does not say how large its disks are: as large as they are. */
+function withImageSizes(spec: PairSpec, {facts}: Candidate): PairSpec {
+  const sizeOf = (disk: PairSpec['disks'][number]): number =>
+    facts.images.find(({path}) => path === onHost(disk.image, spec.hosts.primary))?.virtualSizeBytes ?? 0
+  return {
+    ...spec,
+    disks: spec.disks.map((disk) => (disk.sizeBytes === 0 ? {...disk, sizeBytes: sizeOf(disk)} : disk)),
   }
 }
 
 async function create(
   context: OperationContext,
   candidates: Candidates,
-  {spec, options}: {spec: PairSpec; options: CreateOptions},
+  {spec, options, adoption}: {spec: PairSpec; options: CreateOptions; adoption: Adoption | undefined},
 ): Promise<OperationResult> {
   const {primary, secondary} = candidates
   refuseExisting(candidates, spec)
@@ -72,12 +121,14 @@ async function create(
     facts: {primary: primary.facts, secondary: secondary.facts},
     records: [...primary.records, ...secondary.records],
     reuseSecondaryImages: options.force.includes('image-secondary'),
+    ...(adoption === undefined ? {} : {adopts: {domain: adoption.origin.domain, running: adoption.running}}),
   })
   refuseFailed(spec.name, blocking(checks, options.force))
   for (const {verdict, message, host} of checks) {
     if (verdict === 'warn') context.progress.note(`warning: ${host === undefined ? '' : `${host}: `}${message}`)
   }
-  const identity = identityFor(spec, candidates, {uuid: context.newId(), beaconKey: context.newKey()})
+  const fresh = identityFor(spec, candidates, {uuid: context.newId(), beaconKey: context.newKey()})
+  const identity = adoption === undefined ? fresh : {...fresh, origin: adoption.origin}
   const plan = planCreate({
     planId: context.newId(),
     identity,
@@ -85,6 +136,7 @@ async function create(
     xml: await memberXmlOf(identity, primary.facts.qemu?.version),
     freshSecondaryImages: !options.force.includes('image-secondary'),
     nowMs: context.clock.now(),
+    ...(adoption === undefined ? {} : {adopt: adoption}),
   })
   if (options.dryRun) return dryRunOf(plan)
   const clients = new Map([primary, secondary].map((side) => [side.entry.name as string, side.client]))
@@ -145,7 +197,7 @@ function isHalfDone(candidates: Candidates, spec: PairSpec): boolean {
     qmp === 'connected' &&
     intent?.kind === 'create' &&
     intent.done.includes(`${primary.entry.name}/domain`) &&
-    isDeepStrictEqual(record.spec, asRead(withScratch(spec, [primary.entry, secondary.entry])))
+    isDeepStrictEqual(record.spec, asRead(withScratch(withImageSizes(spec, primary), [primary.entry, secondary.entry])))
   )
 }
 
@@ -193,6 +245,7 @@ async function planCleaning(
     keep: record.spec.hosts.primary,
     hosts: known.map(({entry}) => entry.name),
     deleteCopies: await madeSecondaryImages(spec.name, known),
+    plain: await plainDefinition(record, record.spec.hosts.primary),
   })
   const clients = new Map(known.map((side) => [side.entry.name as string, side.client]))
   return {plan, clients, premise: asFound(candidates, spec).sides, timeoutMs: 120_000}

@@ -3,6 +3,7 @@ import {authorityOf, knownOf} from '../pair/assess.js'
 import {identityOf} from '../pair/identity.js'
 import {planDestroy} from '../plan/destroy.js'
 import type {OperationContext} from './context.js'
+import {plainDefinition} from './plain-definition.js'
 import {dryRunOf, type OperationResult} from './result.js'
 import {runPlan} from './run-plan.js'
 import {clientsOf, findPair, seenOf} from './sides.js'
@@ -45,6 +46,7 @@ export async function destroyPair(
       keep: keep.host,
       hosts: known.map(({host}) => host),
       deleteCopies: options.deleteCopies,
+      plain: await plainDefinition(keep.record, keep.host),
     })
     if (options.dryRun) return dryRunOf(plan)
     await context.confirm({
@@ -53,6 +55,9 @@ export async function destroyPair(
           .map(({host}) => host)
           .filter(unique)
           .join(' and ')}; the disks on ${keep.host} are kept.` +
+        (keep.record.origin === undefined
+          ? ''
+          : ` ${keep.host} then has the domain ${keep.record.origin.domain} again, shut off.`) +
         (silent === undefined ? '' : `\n${silent.host} does not answer: its copy and record stay there.`),
       expected: pair,
       ...(silent === undefined ? {} : {force: 'peer-unknown'}),

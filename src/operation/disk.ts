@@ -1,4 +1,4 @@
-import {NotFoundError, StateError} from '../errors.js'
+import {NotFoundError, StateError, UsageError} from '../errors.js'
 import type {ImageFacts} from '../host/facts.js'
 import {knownOf} from '../pair/assess.js'
 import {identityOf} from '../pair/identity.js'
@@ -25,6 +25,12 @@ export async function prepareDisks(
 ): Promise<OperationResult> {
   const host = spec.hosts.primary
   const layout = layoutOf(spec)
+  const unknown = spec.disks.find(({sizeBytes}) => sizeBytes === 0)
+  if (unknown !== undefined) {
+    throw new UsageError(`disk ${unknown.name} comes from a libvirt definition, which does not say how large it is`, {
+      hint: `name ${unknown.name} with its size under disks, or copy the image to ${host}`,
+    })
+  }
   const plan: Plan = {
     id: context.newId(),
     kind: 'disk',
@@ -84,7 +90,7 @@ function problemOf(disk: PairSpec['disks'][number], image: ImageFacts): string |
   if (!image.exists) return 'missing'
   if (image.problem !== undefined) return image.problem
   if (image.format !== disk.format) return `format is ${image.format ?? 'unknown'}, not ${disk.format}`
-  if (image.virtualSizeBytes !== disk.sizeBytes) {
+  if (disk.sizeBytes !== 0 && image.virtualSizeBytes !== disk.sizeBytes) {
     return `virtual size is ${image.virtualSizeBytes ?? 'unknown'} bytes, not ${disk.sizeBytes}`
   }
   return undefined

@@ -5,15 +5,16 @@ import {onHost} from './spec.js'
 /** What both hosts' records of a pair have in common. */
 export type PairIdentity = Pick<
   PairRecord,
-  'uuid' | 'spec' | 'ports' | 'addresses' | 'beaconPorts' | 'beaconKey' | 'machine' | 'accel'
+  'uuid' | 'spec' | 'ports' | 'addresses' | 'beaconPorts' | 'beaconKey' | 'machine' | 'accel' | 'origin'
 >
 
 /** Domain XML of one member; bound to templates and QEMU version by the caller. */
 export type MemberXml = (role: Role, host: string) => string
 
 export function identityOf(record: PairRecord): PairIdentity {
-  const {uuid, spec, ports, addresses, beaconPorts, beaconKey, machine, accel} = record
-  return {uuid, spec, ports, addresses, beaconPorts, beaconKey, machine, accel}
+  const {uuid, spec, ports, addresses, beaconPorts, beaconKey, machine, accel, origin} = record
+  const known = {uuid, spec, ports, addresses, beaconPorts, beaconKey, machine, accel}
+  return origin === undefined ? known : {...known, origin}
 }
 
 export function layoutOfPair(identity: PairIdentity): PairLayout {

@@ -38,6 +38,18 @@ export interface ImageIdentity {
   readonly modifiedNs?: string
 }
 
+/** The plain libvirt domain a pair was made from; `destroy` gives it back. */
+export interface Origin {
+  /** its name; the pair may have another */
+  readonly domain: string
+  readonly uuid: string
+  /** host it was defined on */
+  readonly host: string
+  /** the whole definition, with its passwords: never printed */
+  readonly xml: string
+  readonly autostart: boolean
+}
+
 export interface PairPorts {
   readonly migration: number
   readonly nbd: number
@@ -80,6 +92,8 @@ export interface PairRecord {
   readonly machine: string
   readonly accel: 'kvm' | 'tcg'
   readonly images: readonly ImageIdentity[]
+  /** only of a pair that took the place of a libvirt domain */
+  readonly origin?: Origin
   /** wall clock, milliseconds */
   readonly updatedAtMs: number
 }

@@ -71,6 +71,20 @@ export type DomainAction =
       readonly images: ReadonlyArray<{readonly disk: string; readonly path: string}>
       readonly timeoutMs: number
     }
+  /**
+   * Presses the power button of a libvirt domain and waits until it is off; off or absent already: nothing. `must: false` goes on when the
+   * guest does not listen. Also ends a member of the pair in good order.
+   */
+  | {readonly kind: 'domain-shutdown'; readonly uuid: string; readonly timeoutMs: number; readonly must: boolean}
+  /** starts a plain domain again, for undo; running or absent: nothing */
+  | {readonly kind: 'domain-start'; readonly uuid: string}
+  /**
+   * Takes a plain domain out of libvirt. Refused when it runs, has a managed save or snapshots, or is no longer what `xml` says: that
+   * text must be durable (in the record) before. Absent: nothing.
+   */
+  | {readonly kind: 'domain-undefine'; readonly uuid: string; readonly xml: string}
+  /** gives it back; one of that uuid that is defined stays as it is */
+  | {readonly kind: 'domain-define'; readonly uuid: string; readonly xml: string; readonly autostart: boolean}
   /** QMP `cont` unless running */
   | {readonly kind: 'vm-continue'}
   /** waits until the VM's run state is one of `states` */

@@ -6,7 +6,8 @@ import {attach, promotableStep, recordProtected, secondaryUp, type AttachInput} 
 import * as network from './parts/network.js'
 import {step} from './parts/steps.js'
 import * as storage from './parts/storage.js'
-import type {Plan} from './plan.js'
+import type {Action} from './action.js'
+import type {Plan, Step} from './plan.js'
 
 export interface CreateInput {
   readonly planId: string
@@ -16,7 +17,14 @@ export interface CreateInput {
   /** the secondary's images do not exist yet: making them can be undone by removing them */
   readonly freshSecondaryImages: boolean
   readonly nowMs: number
+  /** the pair takes the place of the plain domain in `identity.origin`, which is `running` or off */
+  readonly adopt?: {readonly running: boolean}
 }
+
+/** A guest may be installing updates when it is told to power off. */
+const shutdownLimitMs = 300_000
+/** Before an undo ends the guest the hard way. */
+const undoShutdownMs = 20_000
 
 /**
  * From nothing to a protected pair: records that forbid, images, the primary (running at once), the secondary, live attach.
@@ -43,11 +51,11 @@ export function planCreate(input: CreateInput): Plan {
     kind: 'create',
     pair: identity.spec.name,
     title: `create ${identity.spec.name}: ${primary} protected by ${secondary}`,
-    finish: `colo pair create ${identity.spec.name} -f FILE`,
+    finish: finishOf(identity),
     pointOfNoReturn: promotableStep(secondary),
     steps: [
       step(primary, 'record', 'note the pair', [{kind: 'record-create', record: firstRecord(input, 'primary')}], {
-        undo: [{kind: 'record-remove', uuid: identity.uuid}],
+        undo: [{kind: 'record-remove', uuid: identity.uuid}, ...startAgain(input)],
       }),
       step(secondary, 'record', 'note the pair', [{kind: 'record-create', record: firstRecord(input, 'secondary')}], {
         undo: [{kind: 'record-remove', uuid: identity.uuid}],
@@ -66,6 +74,7 @@ export function planCreate(input: CreateInput): Plan {
           : {},
       ),
       step(primary, 'directories', 'make directories', storage.memberFiles(identity, layout, primary)),
+      ...adoption(input),
       step(
         primary,
         'domain',
@@ -76,13 +85,52 @@ export function planCreate(input: CreateInput): Plan {
           storage.recordImages(layout, primary),
           {kind: 'vm-continue'},
         ],
-        {undo: [{kind: 'domain-destroy', domain: layout.domain}, ...network.noTapFilters(layout)]},
+        {undo: [...powerOff(input), {kind: 'domain-destroy', domain: layout.domain}, ...network.noTapFilters(layout)]},
       ),
       ...secondaryUp(between),
       ...attach(between),
       ...recordProtected(between),
     ],
   }
+}
+
+function finishOf({spec, origin}: PairIdentity): string {
+  if (origin === undefined) return `colo pair create ${spec.name} -f FILE`
+  return `colo pair create ${spec.name} --from-domain ${origin.domain} --secondary ${spec.hosts.secondary}`
+}
+
+/**
+ * The plain domain goes: shut down in good order, then out of libvirt, so that nothing else can start it. Its definition is in both
+ * records by then, and taking it back defines it again.
+ */
+function adoption({identity, adopt}: CreateInput): Step[] {
+  const {origin} = identity
+  if (origin === undefined || adopt === undefined) return []
+  const {uuid, xml, autostart, domain} = origin
+  const {primary} = identity.spec.hosts
+  const off = step(primary, 'shutdown', `shut down ${domain}`, [
+    {kind: 'domain-shutdown', uuid, timeoutMs: shutdownLimitMs, must: true},
+  ])
+  const gone = step(
+    primary,
+    'undefine',
+    `take the definition of ${domain} out of libvirt`,
+    [{kind: 'domain-undefine', uuid, xml}],
+    {undo: [{kind: 'domain-define', uuid, xml, autostart}]},
+  )
+  return adopt.running ? [off, gone] : [gone]
+}
+
+/** Last of all that is taken back: the guest that ran before runs again. */
+function startAgain({identity: {origin}, adopt}: CreateInput): Action[] {
+  return origin === undefined || adopt?.running !== true ? [] : [{kind: 'domain-start', uuid: origin.uuid}]
+}
+
+/** An imported guest has worked before; it gets the chance to end in good order. */
+function powerOff({identity: {origin}}: CreateInput): Action[] {
+  return origin === undefined
+    ? []
+    : [{kind: 'domain-shutdown', uuid: origin.uuid, timeoutMs: undoShutdownMs, must: false}]
 }
 
 /** The first record: the primary alone is authoritative, the secondary's copy is nothing yet. */

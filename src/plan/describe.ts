@@ -24,10 +24,10 @@ import {netdevAdd, netdevDel} from '../net/netdev.js'
 import {nftApplyArgv, tableRemoval} from '../net/nft-list.js'
 import {filterOn, objectAdd, objectDel, objectSet} from '../net/objects.js'
 import {tapFilterRuleset} from '../net/tap-filter.js'
-import type {Argv} from '../os/process.js'
 import {runRoot, stateRoot} from '../pair/layout.js'
 import type {SentCommand} from '../qmp/errors.js'
 import type {Action, ForwardPath, RecordChange} from './action.js'
+import {limit, octal, shell} from './describe-text.js'
 import type {Plan, Step} from './plan.js'
 
 /** What a description needs beside the plan. */
@@ -100,6 +100,21 @@ export function describeAction(action: Action, options: DescribeOptions = {}): r
         `# wait until the primary's agent says that it was stopped cleanly (at most ${limit(action.timeoutMs)})`,
         shell(virsh.destroyArgv(action.domain)),
         '# record: clean, or stale when a write did not arrive',
+      ]
+    case 'domain-shutdown':
+      return [
+        shell(virsh.shutdownArgv(action.uuid)),
+        `# wait until it is off (at most ${limit(action.timeoutMs)}${action.must ? '' : ', then go on'})`,
+      ]
+    case 'domain-start':
+      return [shell(virsh.startArgv(action.uuid))]
+    case 'domain-undefine':
+      return ['# its definition is in the record of the pair', shell(virsh.undefineArgv(action.uuid))]
+    case 'domain-define':
+      return [
+        '# plain.xml: the definition in the record of the pair',
+        shell(virsh.defineArgv('plain.xml')),
+        ...(action.autostart ? [shell(virsh.autostartArgv(action.uuid))] : []),
       ]
     case 'vm-continue':
       return [agent(migration.continueVm)]
@@ -305,25 +320,4 @@ function agent({command, arguments: args}: SentCommand): string {
 
 function nft(ruleset: string): string[] {
   return [`${shell(nftApplyArgv())} <<'END'`, ...ruleset.trimEnd().split('\n'), 'END']
-}
-
-/** As a shell reads it; quoted only where needed. */
-function shell(argv: Argv): string {
-  return argv
-    .map((word) => (/^[A-Za-z0-9_.,:/=@%+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`))
-    .join(' ')
-}
-
-function octal(mode: number): string {
-  return mode.toString(8).padStart(4, '0')
-}
-
-function limit(ms: number): string {
-  const units: ReadonlyArray<readonly [number, string]> = [
-    [3600_000, 'h'],
-    [60_000, 'min'],
-    [1000, 's'],
-  ]
-  const [size, name] = units.find(([unit]) => ms >= unit && ms % unit === 0) ?? [1, 'ms']
-  return `${ms / size} ${name}`
 }

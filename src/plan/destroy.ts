@@ -15,6 +15,8 @@ export interface DestroyInput {
   readonly hosts: readonly string[]
   /** the other side's images go too */
   readonly deleteCopies: boolean
+  /** definition of the plain domain for the kept side; it is what libvirt has again in the end */
+  readonly plain?: string | undefined
 }
 
 /**
@@ -29,7 +31,10 @@ export function planDestroy(input: DestroyInput): Plan {
     id: input.planId,
     kind: 'destroy',
     pair: identity.spec.name,
-    title: `destroy ${identity.spec.name}; the disks on ${keep} are kept`,
+    title:
+      identity.origin === undefined
+        ? `destroy ${identity.spec.name}; the disks on ${keep} are kept`
+        : `destroy ${identity.spec.name}; ${keep} has the domain ${identity.origin.domain} again`,
     finish: `colo pair destroy ${identity.spec.name}`,
     ...(order[0] === undefined ? {} : {pointOfNoReturn: `${order[0]}/end`}),
     steps: [
@@ -50,6 +55,12 @@ const markStale: Action = {
   change: {alone: false, marks: {stale: 'the pair is being destroyed; the other side is kept'}},
 }
 
+/** The record goes after it, so that what was lost with a crash is given back by the next destroy. */
+function giveBack({identity: {origin}, keep, plain}: DestroyInput, host: string): Action[] {
+  if (origin === undefined || plain === undefined || host !== keep) return []
+  return [{kind: 'domain-define', uuid: origin.uuid, xml: plain, autostart: origin.autostart}]
+}
+
 function cleanUp(input: DestroyInput, layout: PairLayout, host: string): Step {
   const copies: Action[] =
     input.deleteCopies && host !== input.keep
@@ -61,6 +72,7 @@ function cleanUp(input: DestroyInput, layout: PairLayout, host: string): Step {
     {kind: 'firewall', ensure: 'absent', table: layout.firewallTable},
     ...copies,
     {kind: 'directory-remove', path: layout.runDir},
+    ...giveBack(input, host),
     {kind: 'record-remove', uuid: input.identity.uuid},
   ])
 }

@@ -62,6 +62,16 @@ export async function coloText(
   return {exit: code ?? -1, stdout: out.join(''), stderr: err.join('')}
 }
 
+/** Starts `colo ARGS` and lets it run; `interrupt` is Ctrl-C. */
+export function startColo(args: readonly string[]): {readonly exit: Promise<number>; interrupt: () => void} {
+  const child = spawn(process.execPath, [join(root, 'bin/run.js'), ...args], {
+    env: {...process.env, ...labEnv, NO_COLOR: '1'},
+    stdio: 'ignore',
+  })
+  const exit = once(child, 'close').then(([code]) => (code as number | null) ?? -1)
+  return {exit, interrupt: () => child.kill('SIGINT')}
+}
+
 export async function statusOf(pair: string): Promise<PairStatus & {exit: number}> {
   const {json, exit} = await colo('pair', 'status', pair)
   return {...(json as unknown as PairStatus), exit}

@@ -12,6 +12,7 @@ import {
 } from '../../libvirt/virsh.js'
 import type {Argv} from '../../os/process.js'
 import type {ActionContext} from '../action-context.js'
+import {uuidOf} from '../read-domain.js'
 import {seconds, type ActionOf, type Perform} from './common.js'
 
 const CREATE_MS = 60_000
@@ -33,11 +34,17 @@ export const createDomain: Perform<ActionOf<'domain-create'>> = async ({domain, 
       hint: `save it with "virsh dumpxml ${domain}", then "virsh undefine ${domain}"`,
     })
   }
-  const running = uuidOf(await xmlOf(context, domain))
+  const live = await xmlOf(context, domain)
+  const running = uuidOf(live)
   if (running !== uuidOf(xml)) {
     throw new ConflictError(
       `domain ${domain}: runs with uuid ${running ?? '?'}, not ${uuidOf(xml) ?? '?'}: another VM of that name`,
     )
+  }
+  if (!live.includes(context.layout.agentSocket)) {
+    throw new ConflictError(`domain ${domain}: runs as the plain VM it was before it became a pair`, {
+      hint: 'shut it down; a second copy of it would destroy its disks',
+    })
   }
   await context.vm.qmp() // connects where the agent does not hold it yet
   return 'unchanged'
@@ -119,9 +126,4 @@ function saysGone(error: unknown): boolean {
   if (!(error instanceof ToolError) || error.failure.kind !== 'exit') return false
   const stderr = `${error.failure.firstLine}\n${error.cause instanceof Error ? error.cause.message : ''}`
   return isNoDomain(stderr) || isNotRunning(stderr)
-}
-
-/** The domain's own uuid comes first in libvirt's XML and in ours. */
-function uuidOf(xml: string): string | undefined {
-  return /<uuid>\s*([0-9A-Fa-f-]{36})\s*<\/uuid>/.exec(xml)?.[1]?.toLowerCase()
 }

@@ -12,6 +12,7 @@ import * as migration from './migrate.js'
 import * as mirrors from './mirrors.js'
 import * as network from './network.js'
 import * as nft from './nft.js'
+import * as plain from './plain-domain.js'
 import * as records from './records.js'
 import * as stop from './stop.js'
 import * as vm from './vm.js'
@@ -49,6 +50,14 @@ export function performAction(action: Action, context: ActionContext): Promise<A
       return stop.powerOff(action, context)
     case 'stop-follow':
       return stop.followStop(action, context)
+    case 'domain-shutdown':
+      return plain.shutdownDomain(action, context)
+    case 'domain-start':
+      return plain.startDomain(action, context)
+    case 'domain-undefine':
+      return plain.undefineDomain(action, context)
+    case 'domain-define':
+      return plain.defineDomain(action, context)
     case 'vm-continue':
       return vm.continueGuest(action, context)
     case 'vm-await':

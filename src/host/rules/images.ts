@@ -3,9 +3,18 @@ import type {PairRecord} from '../../pair/record.js'
 import {onHost, type DiskSpec, type PairSpec} from '../../pair/spec.js'
 import {fail, failUnlessForced, pass, warn, type About, type Check} from '../check.js'
 import type {HostFacts, ImageFacts} from '../facts.js'
+import {filesOf} from './resources.js'
 
-/** The primary's images hold the guest: each exists, is exactly what the spec says, and belongs to nobody else. */
-export function checkPrimaryImages(spec: PairSpec, facts: HostFacts, records: readonly PairRecord[]): Check[] {
+/**
+ * The primary's images hold the guest: each exists, is exactly what the spec says, and belongs to nobody else.
+ *
+ * @param runs the domain that becomes the pair still runs and is shut down before they are used
+ */
+export function checkPrimaryImages(
+  spec: PairSpec,
+  facts: HostFacts,
+  {records, runs}: {readonly records: readonly PairRecord[]; readonly runs: boolean},
+): Check[] {
   return spec.disks.flatMap((disk) => {
     const about = {id: 'image', host: facts.host}
     const image = imageOf(disk, facts)
@@ -14,7 +23,8 @@ export function checkPrimaryImages(spec: PairSpec, facts: HostFacts, records: re
       const remedy = `copy it there, or make an empty one: \`colo disk prepare\` (qemu-img create -f ${disk.format} ${image.path} ${disk.sizeBytes})`
       return [fail(about, `disk ${disk.name}: ${image.path} does not exist`, remedy)]
     }
-    const wrong = [...mismatches(about, disk, image), ...useOf(about, {spec, disk, image, records})]
+    const seen = runs ? {...image, inUse: false} : image
+    const wrong = [...mismatches(about, disk, image), ...useOf(about, {spec, disk, image: seen, records})]
     return wrong.length > 0
       ? wrong
       : [pass(about, `disk ${disk.name}: ${image.path}, ${disk.format}, ${formatBytes(disk.sizeBytes)}`)]
@@ -46,15 +56,13 @@ export function checkSecondaryImages(
   })
 }
 
-/** Files of a direct kernel boot. */
+/** Files of a direct kernel boot, firmware and directories that an imported definition names. */
 export function checkKernelFiles(spec: PairSpec, facts: HostFacts): Check[] {
-  const {kernel} = spec.vm
-  if (kernel === undefined) return []
-  return [kernel.image, ...(kernel.initrd === undefined ? [] : [kernel.initrd])].map((path) => {
+  return filesOf(spec).map((path) => {
     const about = {id: 'kernel-files', host: facts.host}
     const file = facts.images.find((image) => image.path === path)
     if (file?.exists === true) return pass(about, `${path} is there`)
-    return fail(about, `${path} does not exist`, `copy it to ${facts.host}: both copies must boot the same kernel`)
+    return fail(about, `${path} does not exist`, `copy it to ${facts.host}: both copies must have the same`)
   })
 }
 
@@ -130,6 +138,15 @@ function useOf(
 
 function roomFor(about: About, disk: DiskSpec, image: ImageFacts): Check[] {
   const room = image.directory
+  if (room !== undefined && !room.exists) {
+    return [
+      fail(
+        about,
+        `disk ${disk.name}: ${room.path} does not exist`,
+        `make it (\`install -d ${room.path}\`), or give the disk another image`,
+      ),
+    ]
+  }
   if (room !== undefined && room.availableBytes < disk.sizeBytes) {
     const message = `disk ${disk.name}: ${formatBytes(room.availableBytes)} free in ${room.path}, the image may grow to ${formatBytes(disk.sizeBytes)}`
     return [warn(about, message, `make room in ${room.path}`)]

@@ -118,13 +118,18 @@ export function checkPairScratch(spec: PairSpec, role: Role, facts: HostFacts, e
 
 /** Paths an agent must be asked about (`host.facts`, `images`), so that the rules of a pair can be applied to this host. */
 export function pathsToProbe(spec: PairSpec, entry: HostEntry): string[] {
-  const {kernel} = spec.vm
   return [
     ...spec.disks.flatMap((disk) => onHost(disk.image, entry.name) ?? []),
     ...spec.disks.map((disk) => overlayPaths(spec, disk, {host: entry.name, scratchRoot: entry.scratch}).active),
-    ...(kernel === undefined ? [] : [kernel.image, ...(kernel.initrd === undefined ? [] : [kernel.initrd])]),
+    ...filesOf(spec),
     ...hostPathsToProbe(entry),
   ].filter((path, index, all) => all.indexOf(path) === index)
+}
+
+/** What both hosts must have besides images. */
+export function filesOf({vm: {kernel, imported}}: PairSpec): string[] {
+  const boot = kernel === undefined ? [] : [kernel.image, ...(kernel.initrd === undefined ? [] : [kernel.initrd])]
+  return [...boot, ...(imported?.files ?? [])]
 }
 
 /** Paths to ask for when there is no pair yet: files in the scratch root and the image directory, so that these are told. */

@@ -83,14 +83,15 @@ export function checkClocks(a: HostFacts, b: HostFacts): Check[] {
 }
 
 /** A domain of this name, of whatever origin, is not touched. */
-export function checkDomainName(spec: PairSpec, facts: HostFacts): Check[] {
+export function checkDomainName(spec: PairSpec, facts: HostFacts, adopted?: string): Check[] {
   const about = {id: 'domain-name', host: facts.host}
+  if (adopted === spec.name) return [pass(about, `domain ${spec.name} becomes the pair`)]
   if (!facts.domains.includes(spec.name)) return [pass(about, `no domain is called ${spec.name}`)]
   return [
     fail(
       about,
       `libvirt has a domain ${spec.name} already`,
-      `rename the pair, or remove that domain (\`virsh dumpxml ${spec.name}\` shows it)`,
+      `to make that domain a pair: \`colo pair create --from-domain ${spec.name}\`; else rename the pair, or remove the domain`,
     ),
   ]
 }

@@ -156,7 +156,6 @@ const cases: Readonly<Record<string, BadCase>> = {
     says: 'arbiter.url: unknown key',
   },
   'tls is reserved': {from: 'kind: Pair', to: 'kind: Pair\ntls: {}', at: '3:1', says: 'tls: is reserved'},
-  'vm.from is reserved': {from: '  vcpus: 2', to: '  from: domain.xml', at: '7:3', says: 'vm.from: is reserved'},
   'hosts identical': {
     from: 'secondary: beta',
     to: 'secondary: alpha',
