@@ -204,6 +204,9 @@ export const stepSchema = v.strictObject({
 const planKinds = [
   'create',
   'failover',
+  'test-failover',
+  'suspend',
+  'replace',
   'resync',
   'destroy',
   'start',

@@ -130,6 +130,7 @@ export const marksSchema = v.strictObject({
     }),
   ),
   notPromotable: v.exactOptional(v.string()),
+  suspended: v.exactOptional(v.string()),
 })
 
 export const imageSchema = v.strictObject({

@@ -22,6 +22,19 @@ async function operationOf(context: OperationContext, action: ActionKind, pair: 
       const {checkpointPair} = await import('../operation/checkpoint.js')
       return checkpointPair(context, pair, {timeoutMs: checkpointMs})
     }
+    case 'test-failover': {
+      const {testFailover} = await import('../operation/test-failover.js')
+      const probe = (): Promise<void> => Promise.resolve()
+      return testFailover(context, pair, {dryRun: false, timeoutMs: failoverMs, probes: [], probe, resync: true})
+    }
+    case 'suspend': {
+      const {suspendPair} = await import('../operation/suspend.js')
+      return suspendPair(context, pair, {dryRun: false, timeoutMs: failoverMs})
+    }
+    case 'resume': {
+      const {resyncPair} = await import('../operation/resync.js')
+      return resyncPair(context, pair, {dryRun: false, force: [], timeoutMs: resyncMs, resume: true})
+    }
     case 'resync': {
       const {resyncPair} = await import('../operation/resync.js')
       return resyncPair(context, pair, {dryRun: false, force: [], timeoutMs: resyncMs})

@@ -19,6 +19,8 @@ export interface ResyncOptions {
   readonly dryRun: boolean
   readonly timeoutMs: number
   readonly force: readonly string[]
+  /** ends a suspension; without it a pair whose protection a person suspended is left as it is */
+  readonly resume?: true
 }
 
 /** How long the verified state may take to show after the plan ended, in milliseconds. */
@@ -40,7 +42,8 @@ export async function resyncPair(
     const seen = found.sides.map(seenOf)
     const before = assess(pair, seen, context.clock.now())
     const primary = runningPrimary(found, before)
-    const plan = await planFor(context, found, primary)
+    refuseSuspended(pair, primary, before, options)
+    const plan = await planFor(context, found, primary, options)
     if (before.state === 'protected' && !options.force.includes('protected')) {
       return {pair, changed: false, dryRun: options.dryRun, plan: {...plan, steps: []}, status: before, timeline: []}
     }
@@ -85,6 +88,25 @@ export function mustBeProtected(
   })
 }
 
+/** A person's word is only taken back by a person's word. */
+function refuseSuspended(pair: string, {record}: Known, {state}: PairStatus, {resume}: ResyncOptions): void {
+  const {suspended} = record.marks
+  if (suspended !== undefined && resume !== true) {
+    throw new StateError(
+      `cannot resync ${pair}: its protection was suspended ${suspended}`,
+      {actual: 'suspended', required: ['unprotected']},
+      {hint: `colo pair resume ${pair}`},
+    )
+  }
+  if (resume === true && suspended === undefined && state !== 'protected') {
+    throw new StateError(
+      `cannot resume ${pair}: it is not suspended, it is ${state}`,
+      {actual: state, required: ['suspended']},
+      {hint: `colo pair resync ${pair}`},
+    )
+  }
+}
+
 function runningPrimary(found: FoundPair, before: PairStatus): Known {
   const {primary, splitBrain} = authorityOf(found.sides.map(seenOf))
   const {pair} = found
@@ -113,7 +135,12 @@ function runningPrimary(found: FoundPair, before: PairStatus): Known {
   return primary
 }
 
-async function planFor(context: OperationContext, found: FoundPair, primary: Known): Promise<Plan> {
+async function planFor(
+  context: OperationContext,
+  found: FoundPair,
+  primary: Known,
+  {resume}: ResyncOptions,
+): Promise<Plan> {
   const identity = identityOf(primary.record)
   const secondary = primary.record.peer
   const peer = found.sides.find(({host}) => host === secondary)
@@ -129,5 +156,6 @@ async function planFor(context: OperationContext, found: FoundPair, primary: Kno
     secondaryKnown: peer !== undefined && 'member' in peer && peer.member.record !== undefined,
     xml: await memberXmlOf(identity, primary.vm?.qemuVersion),
     nowMs: context.clock.now(),
+    ...(resume === true ? {finish: `colo pair resume ${found.pair}`} : {}),
   })
 }

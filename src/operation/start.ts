@@ -52,6 +52,7 @@ export async function startPair(
       peer: record.peer,
       generation: isBegun(member, known) ? record.generation : nextGeneration(record.generation, context.newId()),
       unmerged: merged,
+      suspended: record.marks.suspended,
       mergeOverlays: merged.length > 0,
       endPeer: stale !== undefined,
       accepted: [...new Set(decision.accepted.map(({kind}) => kind))],

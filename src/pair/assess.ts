@@ -4,7 +4,8 @@ import {downReasons} from './health/down.js'
 import {protectionFaults} from './health/protection.js'
 import {reason, strangerReason} from './health/reasons.js'
 import {memberStatus} from './member-status.js'
-import type {IntentSummary, MemberObservation} from './observation.js'
+import type {MemberObservation} from './observation.js'
+import {interruptions, operationUnderWay} from './operations.js'
 import {currencyOf, isOnTrial, type PairRecord} from './record.js'
 import type {PairState, PairStatus, Reason, Seen} from './status.js'
 
@@ -186,6 +187,12 @@ function goesOnAlone(pair: string, primary: Known, other: Known | undefined, sil
       reasons: [reason('commit', `${host} merges its overlays into the disk`, {host}), ...silent],
     }
   }
+  const {suspended} = record.marks
+  if (suspended !== undefined) {
+    const message = `the protection was suspended ${suspended}`
+    const options = {host, remedy: `colo pair resume ${pair}`}
+    return {state: 'unprotected', qualifier: 'suspended', reasons: [reason('suspended', message, options)]}
+  }
   const remedy = `colo pair resync ${pair}`
   const peer = record.peer
   const why =
@@ -309,33 +316,4 @@ function latched(member: Known, remedy: string): Reason[] {
 
 function runs(member: MemberObservation): boolean {
   return member.domain === 'running' || member.domain === 'paused'
-}
-
-const statesWhile: Readonly<Record<string, PairState>> = {
-  create: 'syncing',
-  resync: 'resyncing',
-  failover: 'failing-over',
-  start: 'starting',
-  stop: 'stopping',
-}
-
-/** Somebody holds the lock and works on it. */
-function operationUnderWay(members: ReadonlyArray<Known | undefined>, primary: Known | undefined): Verdict | undefined {
-  const busy = members.find((member) => member?.lock !== undefined && member.intent !== undefined)
-  if (busy?.intent === undefined || busy.lock === undefined) return undefined
-  const state = statesWhile[busy.intent.kind]
-  if (state === undefined) return undefined
-  const reasons = [reason('operation', `${busy.intent.title}, by ${busy.lock.owner}`, {host: busy.host})]
-  return {state: state === 'resyncing' && primary === undefined ? 'starting' : state, reasons}
-}
-
-/** Intents that nobody works on: the command died in the middle. */
-function interruptions(members: ReadonlyArray<Known | undefined>): Reason[] {
-  const left = members.flatMap((member) =>
-    member?.intent !== undefined && member.lock === undefined ? [{host: member.host, intent: member.intent}] : [],
-  )
-  const plans = new Map<string, {host: string; intent: IntentSummary}>(left.map((each) => [each.intent.plan, each]))
-  return [...plans.values()].map(({host, intent}) =>
-    reason('interrupted', `interrupted: ${intent.title}`, {host, remedy: intent.finish}),
-  )
 }

@@ -25,6 +25,8 @@ export interface Marks {
   }
   /** it missed writes, or may have (secondary only) */
   readonly notPromotable?: string
+  /** a person suspended the protection, and says who and since when (primary only): nothing protects this pair again unasked */
+  readonly suspended?: string
 }
 
 /** An image file as it was when this host last used it: proof that the record and the file belong together. */

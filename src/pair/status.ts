@@ -43,7 +43,7 @@ export interface MemberStatus {
 export interface PairStatus {
   readonly pair: string
   readonly state: PairState
-  /** `IPv4 only` when uncompared frames pass by the user's wish */
+  /** `IPv4 only` when uncompared frames pass by the user's wish; `suspended` when a person ended the protection */
   readonly qualifier?: string
   readonly reasons: readonly Reason[]
   readonly epoch: number | undefined

@@ -23,6 +23,8 @@ export interface FailoverInput {
    * generation. Until then the old primary can go on instead, in this other new generation.
    */
   readonly planned?: {readonly otherwise: Generation}
+  /** the old primary is really ended first, as if its host had died: a test of what happens then */
+  readonly test?: true
   /** this side holds the generation already, from a run that was cut off: the loser stays fenced whatever happens */
   readonly granted?: true
   /** finishing a promotion after which the overlays are still being merged */
@@ -41,14 +43,18 @@ export function planFailover(input: FailoverInput): Plan {
   const layout = layoutOfPair(identity)
   return {
     id: input.planId,
-    kind: 'failover',
+    kind: input.test === true ? 'test-failover' : 'failover',
     pair: identity.spec.name,
-    title: `fail over ${identity.spec.name} to ${to}`,
+    title:
+      input.test === true
+        ? `test the failover of ${identity.spec.name}: end ${from}, go on on ${to}`
+        : `fail over ${identity.spec.name} to ${to}`,
     finish: `colo pair failover ${identity.spec.name} --to ${to}`,
-    pointOfNoReturn: `${to}/alone`,
+    pointOfNoReturn: input.test === true ? `${from}/die` : `${to}/alone`,
     steps: [
-      ...(input.planned === undefined ? [] : [checkpointFirst(input)]),
-      ...(input.loserReachable ? [fence(layout, input)] : []),
+      ...(input.planned === undefined && input.test !== true ? [] : [checkpointFirst(input)]),
+      ...(input.test === true ? [die(layout, from)] : []),
+      ...(input.loserReachable && input.test !== true ? [fence(layout, input)] : []),
       ...takeOver(layout, input),
       ...(input.committing === true && input.role === 'primary' ? [followCommit(to)] : []),
       ...(input.loserReachable ? endLoser(layout, from) : []),
@@ -59,6 +65,11 @@ export function planFailover(input: FailoverInput): Plan {
 function checkpointFirst(input: FailoverInput): Step {
   const {intervalMs} = input.identity.spec.checkpoint
   return step(input.from, 'level', 'bring the secondary level', [{kind: 'checkpoint', intervalMs, timeoutMs: 30_000}])
+}
+
+/** What a failover is for. The checkpoint before it proved that the secondary can take over. */
+function die(layout: PairLayout, primary: string): Step {
+  return step(primary, 'die', 'end the primary', [{kind: 'domain-destroy', domain: layout.domain}])
 }
 
 function fence(layout: PairLayout, {from, role, granted, planned}: FailoverInput): Step {

@@ -24,6 +24,8 @@ export interface ResyncInput {
   readonly primaryWasSecondary: boolean
   readonly xml: MemberXml
   readonly nowMs: number
+  /** the command that finishes it; that of a resync unless told */
+  readonly finish?: string
 }
 
 /**
@@ -49,7 +51,7 @@ export function planResync(input: ResyncInput): Plan {
     kind: 'resync',
     pair: identity.spec.name,
     title: `protect ${identity.spec.name} again: ${primary} by ${secondary}`,
-    finish: `colo pair resync ${identity.spec.name}`,
+    finish: input.finish ?? `colo pair resync ${identity.spec.name}`,
     pointOfNoReturn: promotableStep(secondary),
     steps: [
       ...(input.detachFirst ? primaryAlone({layout, primary, generation}) : []),

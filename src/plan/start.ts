@@ -1,7 +1,7 @@
 import type {CopyFault} from '../pair/copy-faults.js'
 import {layoutOfPair, type MemberXml, type PairIdentity} from '../pair/identity.js'
 import type {PairLayout} from '../pair/layout.js'
-import type {Generation} from '../pair/record.js'
+import type {Generation, Marks} from '../pair/record.js'
 import * as network from './parts/network.js'
 import {step} from './parts/steps.js'
 import * as storage from './parts/storage.js'
@@ -18,6 +18,8 @@ export interface StartInput {
   readonly mergeOverlays: boolean
   /** names of the disks whose overlays are to be merged; all unless told */
   readonly unmerged?: readonly string[] | undefined
+  /** the mark of a suspended protection, which a start does not end */
+  readonly suspended?: string | undefined
   /** the other host's copy is stale and still runs, fenced: it is ended first */
   readonly endPeer?: boolean
   /** what is wrong with the files of the copy and was accepted by name */
@@ -29,6 +31,7 @@ export interface StartInput {
 export function planStart(input: StartInput): Plan {
   const {identity, host, generation} = input
   const layout = layoutOfPair(identity)
+  const kept: Marks = input.suspended === undefined ? {} : {suspended: input.suspended}
   return {
     id: input.planId,
     kind: 'start',
@@ -48,7 +51,7 @@ export function planStart(input: StartInput): Plan {
               storage.mergeOverlays(identity, layout, {host, names: input.unmerged}),
             ),
             step(host, 'merged', 'note that the disk is complete', [
-              {kind: 'record-change', change: {marks: {}}},
+              {kind: 'record-change', change: {marks: kept}},
               ...storage.noOverlays(identity, layout, host),
             ]),
           ]
@@ -63,7 +66,7 @@ export function planStart(input: StartInput): Plan {
             wasProtected: false,
             clean: false,
             startAtBoot: false,
-            marks: {},
+            marks: kept,
           },
         },
       ]),

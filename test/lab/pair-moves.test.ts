@@ -1,19 +1,21 @@
 import {once} from 'node:events'
 import * as assert from 'uvu/assert'
-import {execIn, type LabHost} from '../../src/lab/index.js'
+import {execIn, namespaces, type LabHost} from '../../src/lab/index.js'
 import {agentPidFile} from '../../src/lab/agent.js'
+import {run} from '../../src/os/process.js'
 import {
   colo,
   coloOk,
   coloProcess,
   createPair,
+  disk,
   guestAnswers,
   openStream,
   removePair,
   statusOf,
   type StreamSummary,
 } from '../support/lab.js'
-import {suite} from '../support/suite.js'
+import {suite, type T} from '../support/suite.js'
 
 /* One pair goes through all of these in turn; each test leaves it protected. */
 const test = suite('planned moves')
@@ -110,10 +112,112 @@ test(
   3 * minutes,
 )
 
+test(
+  'test-failover: the primary really ends, the connection and the probes go on, the pair is protected again',
+  async (t) => {
+    const {primary, secondary} = await statusOf(pair)
+    await legInLan(t)
+    const probes = ['--probe', `tcp://${guestAddress}:7`, '--probe', `http://${guestAddress}/`]
+    const wrong = await colo('pair', 'test-failover', pair, '--probe', `tcp://${guestAddress}:9`, '--yes')
+    assert.is(wrong.exit, 6, 'a service that does not answer before the test is no test')
+    assert.is((await statusOf(pair)).primary, primary)
+    const unsaid = await colo('pair', 'test-failover', pair, ...probes)
+    assert.is(unsaid.exit, 22, 'the name must be typed')
+
+    const stream = await openStream(guestAddress)
+    t.defer(() => stream.kill())
+    await coloOk('pair', 'checkpoint', pair)
+    const document = await coloOk('pair', 'test-failover', pair, ...probes, '--yes')
+    const reports = document['probes'] as ReadonlyArray<{url: string; answers: boolean; longestSilenceMs: number}>
+    assert.equal(
+      reports.map(({answers}) => answers),
+      [true, true],
+    )
+    console.error(
+      `took over in ${String(document['takeOverMs'])} ms; silent ${reports.map((r) => r.longestSilenceMs).join(', ')} ms`,
+    )
+    assert.ok(reports.every(({longestSilenceMs}) => longestSilenceMs > 0))
+    assert.ok(Number(document['takeOverMs']) > 0)
+    const after = await statusOf(pair)
+    assert.equal([after.state, after.primary, after.secondary], ['protected', secondary, primary])
+    clean(await stream.stop())
+  },
+  3 * minutes,
+)
+
+test(
+  'suspend, a thousand writes, resume: both copies are equal as a whole',
+  async () => {
+    const {primary, secondary, epoch} = await statusOf(pair)
+    await coloOk('pair', 'suspend', pair, '--yes')
+    const suspended = await statusOf(pair)
+    assert.equal(
+      [suspended.state, suspended.qualifier, suspended.epoch],
+      ['unprotected', 'suspended', (epoch ?? 0) + 1],
+    )
+    assert.match(suspended.reasons[0]?.message ?? '', /suspended by \S+@\S+ pid \d+, 20/)
+    assert.is(suspended.reasons[0]?.remedy, `colo pair resume ${pair}`)
+    const {stdout} = await execIn(secondary as LabHost, ['virsh', 'list', '--name'])
+    assert.is(stdout.trim(), '', 'the secondary has ended')
+    await execIn(secondary as LabHost, ['test', '-e', `/var/lib/colo/images/${pair}-0.qcow2`])
+    assert.is((await coloOk('pair', 'suspend', pair, '--yes'))['changed'], false, 'twice is fine')
+    assert.is((await colo('pair', 'resync', pair)).exit, 5, 'only resume ends it')
+
+    const written = await writeMany(1000)
+    await coloOk('pair', 'resume', pair)
+    const resumed = await statusOf(pair)
+    assert.equal([resumed.state, resumed.qualifier, resumed.primary], ['protected', undefined, primary])
+    assert.is((await coloOk('pair', 'resume', pair))['changed'], false)
+    // the copy that was away takes over: every write is there
+    await coloOk('pair', 'failover', pair, '--yes', '--no-resync')
+    for (const [sector, value] of written) assert.match(await disk.read(0, sector, guestAddress), new RegExp(value))
+    await coloOk('pair', 'wait', pair, '--for', 'unprotected', '--timeout', '60s')
+    await coloOk('pair', 'resync', pair)
+  },
+  4 * minutes,
+)
+
 test('the pair is taken away', async () => {
   await removePair(pair)
   assert.is((await colo('pair', 'status', pair)).exit, 3)
 })
+
+/** Probes run from the machine of the command: it gets a leg in the guest's LAN. */
+async function legInLan(t: T): Promise<void> {
+  await run(['ip', 'link', 'add', 'probe0', 'type', 'veth', 'peer', 'name', 'probe1', 'netns', namespaces.lan])
+  t.defer(() => run(['ip', 'link', 'del', 'probe0']))
+  await run(['ip', '-n', namespaces.lan, 'link', 'set', 'probe1', 'master', 'br0', 'up'])
+  await run(['ip', 'address', 'add', '10.77.0.250/24', 'dev', 'probe0'])
+  await run(['ip', 'link', 'set', 'probe0', 'up'])
+}
+
+/** Many sectors written through the guest, each fsynced; every hundredth is returned, to be read again. */
+async function writeMany(count: number): Promise<Map<number, string>> {
+  const kept = new Map<number, string>()
+  const urls = Array.from({length: count}, (_, n) => {
+    const [sector, value] = [20_000 + n, `s${n}`]
+    if (n % 100 === 99) kept.set(sector, value)
+    return `http://${guestAddress}/write?disk=0&sector=${sector}&value=${value}`
+  })
+  const argv = [
+    'ip',
+    'netns',
+    'exec',
+    namespaces.client,
+    'curl',
+    '-gsS',
+    '--fail',
+    '--max-time',
+    '60',
+    '-Z',
+    '--parallel-max',
+    '8',
+    '-K',
+    '-',
+  ] as const
+  await run(argv, {timeoutMs: 170_000, input: urls.map((url) => `url = "${url}"\noutput = "/dev/null"\n`).join('')})
+  return kept
+}
 
 function clean(summary: StreamSummary): void {
   const text = JSON.stringify(summary)

@@ -1,5 +1,5 @@
 import type {PairLayout} from '../../pair/layout.js'
-import type {Generation} from '../../pair/record.js'
+import type {Generation, Marks} from '../../pair/record.js'
 import type {Action} from '../action.js'
 import type {Step} from '../plan.js'
 import {yank} from './attach.js'
@@ -12,6 +12,8 @@ interface DetachInput {
   readonly primary: string
   /** the generation in which the primary goes on alone */
   readonly generation: Generation
+  /** all marks it has from then on; as they are unless told */
+  readonly marks?: Marks
 }
 
 /**
@@ -19,9 +21,9 @@ interface DetachInput {
  * (S1, S4). Then yank, so that no block command waits for a hung peer (S3). Safe to run again at any point: marks stay as they are, so
  * that a copy which still merges its overlays says so, and taps that a failover to the other side took down come up again.
  */
-export function primaryAlone({layout, primary, generation}: DetachInput): Step[] {
+export function primaryAlone({layout, primary, generation, marks}: DetachInput): Step[] {
   return [
-    step(primary, 'alone', 'note that this side goes on alone', [grant(generation)]),
+    step(primary, 'alone', 'note that this side goes on alone', [grant(generation, marks)]),
     step(primary, 'release', 'let the guest go on', release(layout, primary)),
     step(
       primary,
@@ -40,8 +42,9 @@ export function goOnAlone({layout, primary, generation}: DetachInput): Action[] 
   return [grant(generation), ...release(layout, primary)]
 }
 
-function grant(generation: Generation): Action {
-  return {kind: 'record-change', change: {role: 'primary', generation, alone: true, wasProtected: false}}
+function grant(generation: Generation, marks?: Marks): Action {
+  const kept = marks === undefined ? {} : {marks}
+  return {kind: 'record-change', change: {role: 'primary', generation, alone: true, wasProtected: false, ...kept}}
 }
 
 function release(layout: PairLayout, primary: string): Action[] {

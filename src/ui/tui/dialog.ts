@@ -1,7 +1,14 @@
 import type {PairStatus} from '../../pair/status.js'
 import type {ActionKind, Dialog, Effect, Key, Model, Step} from './model.js'
 
-export const actionKeys = {f: 'failover', c: 'checkpoint', r: 'resync'} as const
+export const actionKeys = {
+  f: 'failover',
+  t: 'test-failover',
+  c: 'checkpoint',
+  r: 'resync',
+  s: 'suspend',
+  u: 'resume',
+} as const
 
 /** Why an action is not to be had now; undefined when it is. */
 export function refusal(action: ActionKind, status: PairStatus | undefined, model: Model): string | undefined {
@@ -19,8 +26,22 @@ export function refusal(action: ActionKind, status: PairStatus | undefined, mode
         ? undefined
         : `${status.pair} is ${status.state}`
     case 'resync':
+      if (isSuspended(status)) return `${status.pair} is suspended: u resumes it`
       return status.state === 'protected' ? `${status.pair} is protected already` : undefined
+    case 'test-failover':
+      return status.state === 'protected' ? undefined : `${status.pair} is ${status.state}, not protected`
+    case 'suspend':
+      if (isSuspended(status)) return `${status.pair} is suspended already`
+      return status.state === 'protected' || status.state === 'unprotected'
+        ? undefined
+        : `${status.pair} is ${status.state}`
+    case 'resume':
+      return isSuspended(status) ? undefined : `${status.pair} is not suspended`
   }
+}
+
+function isSuspended({reasons}: PairStatus): boolean {
+  return reasons.some(({code}) => code === 'suspended')
 }
 
 export function dialogFor(action: ActionKind, status: PairStatus): Dialog {
@@ -39,6 +60,12 @@ export function dialogFor(action: ActionKind, status: PairStatus): Dialog {
       }
     case 'resync':
       return {...common, title: `Resync ${pair}`, text: resyncText(status), confirm: 'Resync', expected: pair}
+    case 'test-failover':
+      return {...common, title: `Test failover of ${pair}`, text: testText(status), confirm: 'Test', expected: pair}
+    case 'suspend':
+      return {...common, title: `Suspend ${pair}`, text: suspendText(status), confirm: 'Suspend', expected: pair}
+    case 'resume':
+      return {...common, title: `Resume ${pair}`, text: resyncText(status), confirm: 'Resume', expected: pair}
   }
 }
 
@@ -69,6 +96,21 @@ function failoverText({primary, secondary, members, state}: PairStatus): string[
     'One copy goes on alone, in a new generation, as far as its own',
     'record says that it has every write. The other copy is ENDED.',
     `The pair is ${state} now.`,
+  ]
+}
+
+function testText({primary, secondary}: PairStatus): string[] {
+  return [
+    `The primary on ${primary ?? '?'} is really ENDED, as if its host had died;`,
+    `${secondary ?? '?'} takes over in a new generation. Then the old primary is`,
+    'brought level again as the secondary. Connections are kept.',
+  ]
+}
+
+function suspendText({primary, secondary}: PairStatus): string[] {
+  return [
+    `${primary ?? 'The running copy'} goes on alone, UNPROTECTED, until it is resumed.`,
+    `The copy on ${secondary ?? 'the other host'} is ENDED; its disks stay there.`,
   ]
 }
 

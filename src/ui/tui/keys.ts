@@ -66,6 +66,9 @@ function commonKey(model: Model, key: Key): Step | undefined {
     case 'f':
     case 'c':
     case 'r':
+    case 't':
+    case 's':
+    case 'u':
       return act(model, actionKeys[key.name])
     case 'v':
       return goTo(model, model.place.kind === 'list' ? {kind: 'hosts'} : {kind: 'list'})

@@ -87,7 +87,7 @@ export interface ActionView {
   readonly steps: {readonly done: number; readonly total: number}
 }
 
-export const actionKinds = ['failover', 'checkpoint', 'resync'] as const
+export const actionKinds = ['failover', 'test-failover', 'checkpoint', 'resync', 'suspend', 'resume'] as const
 export type ActionKind = (typeof actionKinds)[number]
 
 /** A question before something is done. The focus is on Cancel; what ends a copy needs the pair's name typed. */

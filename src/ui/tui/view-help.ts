@@ -23,8 +23,10 @@ const sorts: readonly [string, string][] = [
 
 const actions: readonly [string, string][] = [
   ['f', 'failover; planned when both copies live. The name must be typed'],
+  ['t', 'test failover: really ends the primary. The name must be typed'],
   ['c', 'a checkpoint now'],
   ['r', 'resync: bring a new or returning secondary level. The name must be typed'],
+  ['s u', 'suspend the protection, resume it. The name must be typed'],
 ]
 
 const words: readonly [string, string][] = [

@@ -114,8 +114,10 @@ function keysLine(model: Model): Line {
       ? []
       : [
           ['f', 'failover'],
+          ['t', 'test'],
           ['c', 'checkpoint'],
           ['r', 'resync'],
+          ['s/u', 'suspend/resume'],
         ]
   const all: [string, string][] = model.help ? keys : [['?', 'help'], ['q', 'quit'], ...keys, ...actions]
   return all.flatMap(([key, what]) => [span(key, 'key'), span(` ${what}  `)])

@@ -84,6 +84,21 @@ test('failover: nothing without the typed name; wrong names and Esc do nothing',
   assert.match(screenText(done.model), 'RUNNING')
 })
 
+test('what ends a copy, or ends a suspension, needs the typed name and names the consequence', () => {
+  const detail = sampleModel({place: {kind: 'detail', pair: 'web1'}})
+  for (const [key, action, says] of [
+    ['t', 'test-failover', /really ENDED/],
+    ['s', 'suspend', /UNPROTECTED, until it is resumed/],
+  ] as const) {
+    assert.match(screenText(press(detail, key)), says)
+    assert.equal(runs(play(detail, key, ...chars('web1'), 'enter').effects), [], 'the focus is on Cancel')
+    assert.equal(runs(play(detail, key, 'tab', 'enter').effects), [], 'the name was not typed')
+    const done = play(detail, key, ...chars('web1'), 'tab', 'enter')
+    assert.equal(runs(done.effects), [{kind: 'run', id: 1, action, pair: 'web1'}])
+  }
+  assert.match(screenText(press(detail, 'u')), /resume: web1 is not suspended/)
+})
+
 test('while an action of a pair runs no other one begins, and it stays on the screen', () => {
   const detail = sampleModel({place: {kind: 'detail', pair: 'web1'}})
   const {model} = play(detail, 'f', ...chars('web1'), 'tab', 'enter')
@@ -98,7 +113,7 @@ test('while an action of a pair runs no other one begins, and it stays on the sc
 
 test('read-only: no action, by no key', () => {
   const model = sampleModel({readOnly: true, place: {kind: 'detail', pair: 'web1'}})
-  for (const key of ['f', 'c', 'r']) assert.is(press(model, key).dialog, undefined)
+  for (const key of ['f', 't', 'c', 'r', 's', 'u']) assert.is(press(model, key).dialog, undefined)
   assert.not.match(screenText(model), 'failover')
 })
 
