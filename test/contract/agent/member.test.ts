@@ -228,12 +228,27 @@ test('S1: a loser falls silent and is stale as soon as it learns of the newer ge
 test('S4: an unrelated generation is split-brain, and fences nobody', async (t) => {
   const {rig, record} = await protectedMember(t)
   const client = await rig.client()
-  const strange = {generation: {epoch: 7, id: 'gx', ancestors: ['gy']}, alone: true}
+  const strange = {generation: {epoch: 2, id: 'gx', ancestors: ['gy']}, alone: true}
   assert.deepEqual(await client.call('generation.learn', {pair: 'web1', ...strange}), {fenced: false})
   assert.equal(rig.tap(rig.layout(record)), 'up')
   assert.equal((await rig.kept(record)).marks.stale, undefined)
   const {events} = await client.call('events.read', {pair: 'web1'})
   assert.ok(events.some(({type}) => type === 'SPLIT_BRAIN'))
+})
+
+test('S1, S4: beyond what the list of ancestors reaches back to, a copy that is not alone is outdated; one that is, a rival', async (t) => {
+  const farOn = {generation: {epoch: 700, id: 'gz', ancestors: ['gy']}, alone: true}
+  const shared = await protectedMember(t)
+  const client = await shared.rig.client()
+  assert.deepEqual(await client.call('generation.learn', {pair: 'web1', ...farOn}), {fenced: true})
+  assert.match((await shared.rig.kept(shared.record)).marks.stale ?? '', /generation 700/)
+  const rival = new Rig(t)
+  const record = rival.record({alone: true})
+  await rival.keep(record)
+  await rival.start()
+  const other = await rival.client()
+  assert.deepEqual(await other.call('generation.learn', {pair: 'web1', ...farOn}), {fenced: false})
+  assert.equal((await rival.kept(record)).marks.stale, undefined)
 })
 
 test('S1: the beacon alone fences a loser, and a forged one does nothing', async (t) => {
