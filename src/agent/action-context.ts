@@ -21,7 +21,7 @@ export interface ActionContext {
   report(text: string, bytes?: {readonly done: number; readonly total: number}): void
   readonly record: RecordAccess
   readonly vm: VmAccess
-  readonly forwarding: Pick<Forwarding, 'present' | 'absent' | 'release'>
+  readonly forwarding: Pick<Forwarding, 'present' | 'absent' | 'release' | 'claim' | 'proven' | 'observe' | 'perform'>
 }
 
 /** The pair's record on this host; each change is fsynced before the promise settles. */

@@ -12,6 +12,7 @@ import {BootList} from './boot-list.js'
 import {BeaconService} from './beacon-service.js'
 import {serveClient} from './client.js'
 import {FenceLifter} from './fence-lifter.js'
+import {ForwardWatch} from './forward-watch.js'
 import {Forwarding} from './forwarding.js'
 import type {ConnectQmp} from './keeper.js'
 import {Locks} from './locks.js'
@@ -97,6 +98,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const locks = new Locks(() => clock.now())
   const filters = new TapFilters(run, clock)
   const forwarding = new Forwarding({run, files, root: `${dirname(roots.runRoot)}/forward`})
+  const forwards = new ForwardWatch(forwarding, clock)
   const runner = new StepRunner({host, roots, files, clock, run, forwarding, perform: options.perform})
   const lifter = new FenceLifter({host, files, locks, runner, ending: ending.signal, problem})
   const methods: AgentMethods = new AgentMethods({
@@ -110,6 +112,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       clock,
       files,
       filters,
+      forwards,
       lock: (pair) => locks.holder(pair),
       boot: (pair) => boots.of(pair),
     },
@@ -146,6 +149,9 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     for (const member of members.opened) {
       member.tick()
       lifter.tick(member)
+      forwards.watch(member, host).catch((error: unknown) => {
+        problem(`${member.pair}: ${(error as Error).message}`)
+      })
     }
   }, TICK_MS)
 

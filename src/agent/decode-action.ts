@@ -99,6 +99,16 @@ const network = [
     v.strictObject({kind: kind('forward'), ensure: absent, paths: v.array(v.strictObject(forwardNames))}),
   ]),
   v.strictObject({kind: kind('forward-release'), paths: v.array(forwardPath)}),
+  v.strictObject({
+    kind: kind('forward-send'),
+    to: v.picklist(['link', 'guest']),
+    path: forwardPath,
+    station: word,
+    count: integer(1),
+  }),
+  v.strictObject({kind: kind('forward-listen'), path: forwardPath, station: word}),
+  v.strictObject({kind: kind('forward-heard'), path: forwardPath, station: word}),
+  v.strictObject({kind: kind('forward-proven'), paths: v.array(forwardPath)}),
   v.variant('ensure', [
     v.strictObject({kind: kind('netdev'), ensure: present, id: word, backend: netdevBackend}),
     v.strictObject({kind: kind('netdev'), ensure: absent, id: word}),
@@ -216,6 +226,7 @@ const planKinds = [
   'disk',
   'resolve',
   'apply',
+  'net',
 ] as const satisfies readonly PlanKind[]
 
 export const planSchema = v.strictObject({

@@ -90,6 +90,18 @@ export class Forwarding {
     })
   }
 
+  /** Takes the forward NIC of a path for this pair alone and switches it on; rules of an earlier run go. */
+  async claim(path: ForwardPath): Promise<void> {
+    const {owner, cookie, nic, vlan} = path
+    const wish = {owner, cookie, nic, shared: vlan !== undefined, links: [], alone: [], rules: []}
+    await this.present([{...wish, up: [nic], quiet: [nic]}])
+  }
+
+  /** Carries out changes of a probe. */
+  async perform(steps: readonly NetStep[]): Promise<void> {
+    await this.#perform(steps)
+  }
+
   /** The promoted side: its guest is heard on the LAN. Safe to run again. */
   async release(paths: readonly ForwardPath[]): Promise<void> {
     await Promise.all(paths.map((path) => this.#release(path)))

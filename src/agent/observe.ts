@@ -1,6 +1,6 @@
 import type {Clock} from '../os/clock.js'
 import type {Files} from '../os/files.js'
-import type {LockHolder, MemberObservation, NicObservation} from '../pair/observation.js'
+import type {ForwardObservation, LockHolder, MemberObservation, NicObservation} from '../pair/observation.js'
 import type {NicLayout} from '../pair/layout.js'
 import type {PairRecord} from '../pair/record.js'
 import {QmpClosedError} from '../qmp/errors.js'
@@ -9,6 +9,7 @@ import type {Member} from './member.js'
 import {viewVm, type VmView} from './observe-vm.js'
 import {faultsOfCopy} from './files-of-copy.js'
 import {readBridge, readTap} from './tap.js'
+import type {ForwardWatch} from './forward-watch.js'
 import type {TapFilters} from './tap-filters.js'
 
 /** How long all questions to one QEMU may take together. A hung one delays nobody else. */
@@ -20,6 +21,7 @@ export interface ObserverDeps {
   readonly clock: Clock
   readonly files: Files
   readonly filters: TapFilters
+  readonly forwards: ForwardWatch
   readonly lock: (pair: string) => LockHolder | undefined
   /** why its copy was not started after the boot */
   readonly boot: (pair: string) => MemberObservation['boot']
@@ -40,7 +42,14 @@ export async function observeMember(member: Member, deps: ObserverDeps): Promise
   const {layout} = member
   const domain = await domainState(member, view)
   const {active, latched, blindSince} = member.guard.now
-  const nics = await Promise.all(layout.nics.map((nic) => observeNic(nic, {files: deps.files, filters, view})))
+  const forwards = await observeForwards(layout.nics, {view, deps})
+  const nics = await Promise.all(
+    layout.nics.map(async (nic, index) => {
+      const seen = await observeNic(nic, {files: deps.files, filters, view})
+      const forward = forwards[index]
+      return forward === undefined ? seen : {...seen, forward}
+    }),
+  )
   const replicates = view?.disks.some(({children}) => children.length > 1) === true || (view?.exports.length ?? 0) > 0
   return {
     host: deps.host,
@@ -83,6 +92,16 @@ async function askVm(member: Member): Promise<{qmp: MemberObservation['qmp']; vi
     if (error instanceof QmpClosedError) return {qmp: member.keeper.status, view: undefined}
     return {qmp: 'hung', view: undefined}
   }
+}
+
+/** Of NICs with `via: tc`, while QEMU is in lock-step. */
+async function observeForwards(
+  nics: readonly NicLayout[],
+  {view, deps}: {readonly view: VmView | undefined; readonly deps: ObserverDeps},
+): Promise<ReadonlyArray<ForwardObservation | undefined>> {
+  const role = view?.vm.coloMode ?? 'none'
+  if (role === 'none') return []
+  return Promise.all(nics.map((nic) => deps.forwards.observe(nic, {host: deps.host, role})))
 }
 
 async function observeNic(

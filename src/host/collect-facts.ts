@@ -8,6 +8,7 @@ import {armDeadline} from '../qmp/deadline.js'
 import type {HostFacts, ProbeProblem} from './facts.js'
 import {loopFiles, probeImage} from './probe/images.js'
 import {probeKvm} from './probe/kvm.js'
+import {probeForwarding} from './probe/forwarding.js'
 import {ipArgv, noLinks, parseIpAddr} from './probe/links.js'
 import {parseCpuinfo, parseListening, parseMeminfo} from './probe/proc.js'
 import {probeQemu} from './probe/qemu.js'
@@ -35,6 +36,7 @@ export const probes = [
   'tools',
   'nft',
   'xen',
+  'forwarding',
 ] as const
 export type Probe = (typeof probes)[number]
 
@@ -72,6 +74,7 @@ export async function collectHostFacts(request: FactsRequest, deps: FactsDepende
   }
   const mounts = once(async () => (await files.readText('/proc/mounts')) ?? '')
   const qemu = probe('qemu', undefined, () => probeQemu(run, files))
+  const linksSeen = probe('links', noLinks, async () => parseIpAddr((await run(ipArgv)).stdout))
   const scratch = request.scratch ?? DEFAULT_SCRATCH
   const [
     agentVersion,
@@ -87,6 +90,7 @@ export async function collectHostFacts(request: FactsRequest, deps: FactsDepende
     tools,
     nftNetdev,
     xen,
+    forwarding,
   ] = await Promise.all([
     ownVersion(),
     qemu,
@@ -94,7 +98,7 @@ export async function collectHostFacts(request: FactsRequest, deps: FactsDepende
     probe('libvirt', {libvirt: {problem: 'not asked'}, domains: []}, () => probeLibvirt(run)),
     probe('cpu', {model: '', count: 0}, async () => parseCpuinfo(await text(files, '/proc/cpuinfo'))),
     probe('memory', {totalBytes: 0, availableBytes: 0}, async () => parseMeminfo(await text(files, '/proc/meminfo'))),
-    probe('links', noLinks, async () => parseIpAddr((await run(ipArgv)).stdout)),
+    linksSeen,
     probe('ports', [], () => listeningPorts(files)),
     probe('scratch', {path: scratch, exists: false, memoryBacked: false, availableBytes: 0}, async () =>
       probeDirectory(scratch, await mounts()),
@@ -103,6 +107,7 @@ export async function collectHostFacts(request: FactsRequest, deps: FactsDepende
     probe('tools', {}, () => probeTools(files, Object.keys(neededTools))),
     probe('nft', false, () => probeNftNetdev(run)),
     probe('xen', undefined, () => probeXen(run, files)),
+    probe('forwarding', undefined, async () => probeForwarding(deps, (await linksSeen).links)),
   ])
   return {
     host: request.host,
@@ -122,6 +127,7 @@ export async function collectHostFacts(request: FactsRequest, deps: FactsDepende
     tools,
     nftNetdev,
     ...(xen === undefined ? {} : {xen}),
+    ...(forwarding === undefined ? {} : {forwarding}),
     ...(problems.length > 0 ? {problems} : {}),
     atMs: clock.now(),
   }

@@ -32,7 +32,12 @@ export interface HostFacts {
     readonly carrier: boolean
     readonly mtu: number
     readonly master: string | undefined
+    /** the device a VLAN or another stacked one stands on */
+    readonly below?: string | undefined
+    readonly alias?: string | undefined
   }>
+  /** for `forward: {via: tc}`; agents of older versions do not tell */
+  readonly forwarding?: ForwardFacts
   readonly scratch: {
     readonly path: string
     readonly exists: boolean
@@ -58,6 +63,17 @@ export interface HostFacts {
   readonly problems?: readonly ProbeProblem[]
   /** this host's wall clock against the command's, measured by `fetchHostFacts` */
   readonly clock?: ClockReading
+}
+
+export interface ForwardFacts {
+  /** pieces of the kernel by module name */
+  readonly kernel: Readonly<Record<string, string>>
+  /** libvirt lets QEMU open /dev/net/tun */
+  readonly tunForQemu: boolean
+  /** devices that a route leads over */
+  readonly routed: readonly string[]
+  /** by device: features that change frames before they can be copied, and are on */
+  readonly offloads: Readonly<Record<string, readonly string[]>>
 }
 
 /** What one probe could not find out, in a sentence. `probe` is a word of `want`. */

@@ -5,6 +5,7 @@ import {fail, pass, type Check} from './check.js'
 import {chooseMachine} from './choose-machine.js'
 import type {HostFacts} from './facts.js'
 import {checkXenHostAlone, checkXenPairOnHosts} from './preflight-xen.js'
+import * as forwarding from './rules/forwarding.js'
 import * as host from './rules/host.js'
 import * as images from './rules/images.js'
 import * as network from './rules/network.js'
@@ -31,6 +32,7 @@ export function checkHost(told: HostFacts, entry: HostEntry): Check[] {
     ...network.checkReplicationAddress(facts, entry),
     ...network.checkInventoryBridges(facts, entry),
     ...network.checkInventoryForward(facts, entry),
+    ...forwarding.checkForwarding(facts, entry),
     ...network.checkTapFilter(facts),
     ...host.checkHostMemory(facts, entry),
     ...resources.checkScratch(facts, entry),
@@ -91,6 +93,7 @@ export function checkPair(input: PairCheckInput): Check[] {
       ...network.checkReplicationAddress(facts, entry),
       ...network.checkPairBridges(spec, facts),
       ...network.checkPairForward(spec, facts),
+      ...forwarding.checkPairForwarding(spec, facts, records),
       ...network.checkTapFilter(facts, spec),
       ...resources.checkMemory(spec, role, facts, entry),
       ...resources.checkPairLimit(spec, records, entry),

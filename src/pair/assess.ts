@@ -246,9 +246,8 @@ function inLockStep(pair: string, primary: Known, other: Known | undefined, sile
 
 /** Lost writes and lost comparison end protection; a missing beat only makes it doubtful. */
 function worstOf(faults: readonly Reason[]): PairState {
-  return faults.every(({code}) => code === 'no-beat' || code === 'unseen' || code === 'colo-exit')
-    ? 'suspect'
-    : 'unprotected'
+  const doubtful = ['no-beat', 'unseen', 'colo-exit', 'forward-touched']
+  return faults.every(({code}) => doubtful.includes(code)) ? 'suspect' : 'unprotected'
 }
 
 function modeFaults(pair: string, primary: Known, secondary: Known): Reason[] {

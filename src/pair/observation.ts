@@ -58,6 +58,39 @@ export interface NicObservation {
   readonly tapFilter: boolean
   readonly objects: readonly ObjectObservation[]
   readonly chardevs: readonly ChardevObservation[]
+  /** with `via: tc`, while the pair is in lock-step */
+  readonly forward?: ForwardObservation
+}
+
+/** Kernel forwarding of one NIC on one host. */
+export interface ForwardObservation {
+  /** the dedicated NIC, or the VLAN on it */
+  readonly device: string
+  readonly carrier: boolean
+  /** the link was cut, or the NIC replaced, since it was last proven; whole again or not */
+  readonly touched: boolean
+  /** devices and rules that should be there and are not */
+  readonly missing: readonly string[]
+  /** what is there and should not be: an address, a bridge, a filter of somebody else */
+  readonly foreign: readonly string[]
+  /** the way of a frame through this host, with the counters of the kernel's rules */
+  readonly hops: readonly ForwardHop[]
+  /** frames sent to the peer between three seconds and one second ago; undefined while not watched that long */
+  readonly sent: number | undefined
+  /** frames received from the peer in the last three seconds */
+  readonly received: number | undefined
+}
+
+export interface ForwardHop {
+  /** to the secondary, or back from it */
+  readonly direction: 'to-secondary' | 'to-comparer'
+  readonly device: string
+  readonly hook: 'ingress' | 'egress'
+  readonly verb: 'mirror' | 'redirect'
+  readonly to: string
+  /** undefined when the rule is not there */
+  readonly packets: number | undefined
+  readonly drops: number | undefined
 }
 
 export interface ObjectObservation {

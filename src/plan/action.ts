@@ -197,6 +197,23 @@ export type NetworkAction =
   | {readonly kind: 'forward'; readonly ensure: 'absent'; readonly paths: readonly ForwardNames[]}
   /** the promoted side: the guest's output is no longer moved to the forward NIC, and its tap joins the LAN's bridge */
   | {readonly kind: 'forward-release'; readonly paths: readonly ForwardPath[]}
+  /**
+   * Real frames (gratuitous ARP of a made-up station): `to: 'link'` takes the forward NIC for this pair (a conflict is refused by name),
+   * switches it on, waits for its carrier and sends them over it; `to: 'guest'` sends them as if they came from the LAN.
+   */
+  | {
+      readonly kind: 'forward-send'
+      readonly to: 'link' | 'guest'
+      readonly path: ForwardPath
+      readonly station: string
+      readonly count: number
+    }
+  /** counts that station's frames at every interface of this host; takes the forward NIC for this pair first */
+  | {readonly kind: 'forward-listen'; readonly path: ForwardPath; readonly station: string}
+  /** fails unless they came in at the forward NIC and nowhere else; stops counting */
+  | {readonly kind: 'forward-heard'; readonly path: ForwardPath; readonly station: string}
+  /** the links are as they should be: from here on, an interruption counts anew */
+  | {readonly kind: 'forward-proven'; readonly paths: readonly ForwardPath[]}
   /** netdev_add and netdev_del, at run time */
   | {readonly kind: 'netdev'; readonly ensure: 'present'; readonly id: string; readonly backend: NetdevBackend}
   | {readonly kind: 'netdev'; readonly ensure: 'absent'; readonly id: string}

@@ -60,6 +60,7 @@ export function planCreate(input: CreateInput): Plan {
       step(secondary, 'record', 'note the pair', [{kind: 'record-create', record: firstRecord(input, 'secondary')}], {
         undo: [{kind: 'record-remove', uuid: identity.uuid}],
       }),
+      ...network.provenLinks(layout, {primary, secondary}),
       step(
         secondary,
         'images',

@@ -17,6 +17,7 @@ import {chardevAdd, chardevRemove, type VersionNumbers} from '../net/chardev.js'
 import {firewallRuleset} from '../net/firewall.js'
 import {stepsRelease, stepsUp, type NetStep} from '../net/forward/converge.js'
 import type {ObservedNetwork} from '../net/forward/observed.js'
+import {senderSteps} from '../net/forward/probe.js'
 import {hookAdd, ruleAdd} from '../net/forward/rules.js'
 import {wishOf} from '../net/forward/wish.js'
 import * as migration from '../net/migration.js'
@@ -173,6 +174,17 @@ export function describeAction(action: Action, options: DescribeOptions = {}): r
       return describeForward(action)
     case 'forward-release':
       return action.paths.flatMap((path) => stepsRelease(path, 'clsact').map(netStep))
+    case 'forward-send': {
+      const device = action.to === 'link' ? action.path.nic : action.path.tap
+      const {prepare, send, remove} = senderSteps(action.path, {station: action.station, to: device})
+      return [...prepare, ...send, ...remove].map(netStep)
+    }
+    case 'forward-listen':
+      return [`# count frames from ${action.station} at every interface`]
+    case 'forward-heard':
+      return [`# frames from ${action.station} came in at ${action.path.nic} and nowhere else`]
+    case 'forward-proven':
+      return [`# the link of ${action.paths.map(({nic}) => nic).join(', ')} is proven`]
     case 'netdev':
       return [agent(action.ensure === 'absent' ? netdevDel(action.id) : netdevAdd(action.id, action.backend))]
     case 'announce':

@@ -13,6 +13,7 @@ export type PlanKind =
   | 'checkpoint'
   | 'repair'
   | 'disk'
+  | 'net'
   | 'resolve'
   | 'apply'
 

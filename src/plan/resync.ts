@@ -74,6 +74,7 @@ export function planResync(input: ResyncInput): Plan {
         {kind: 'domain-destroy', domain: layout.domain},
         ...network.noTapFilters(layout),
       ]),
+      ...network.provenLinks(layout, {primary, secondary}),
       step(secondary, 'images', 'make the images', storage.images(layout, secondary)),
       ...secondaryUp(between),
       ...attach(between),

@@ -6,6 +6,7 @@ import * as block from './block.js'
 import * as colo from './colo.js'
 import * as domain from './domain.js'
 import * as forwarding from './forward.js'
+import * as probe from './forward-probe.js'
 import * as host from './host.js'
 import * as images from './images.js'
 import * as migration from './migrate.js'
@@ -98,6 +99,14 @@ export function performAction(action: Action, context: ActionContext): Promise<A
       return forwarding.forward(action, context)
     case 'forward-release':
       return forwarding.releaseForward(action, context)
+    case 'forward-send':
+      return probe.sendFrames(action, context)
+    case 'forward-listen':
+      return probe.listenForFrames(action, context)
+    case 'forward-heard':
+      return probe.heardFrames(action, context)
+    case 'forward-proven':
+      return probe.provenLinks(action, context)
     case 'netdev':
       return forwarding.netdev(action, context)
     case 'announce':

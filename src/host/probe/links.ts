@@ -31,7 +31,10 @@ export function parseIpAddr(stdout: string): LinkFacts {
         stp,
         ports: links.filter(({master}) => master === name).map((port) => port.name),
       })),
-    links: links.map(({name, kind, carrier, mtu, master}) => ({name, kind, carrier, mtu, master})),
+    links: links.map(({name, kind, carrier, mtu, master, below, alias}) => {
+      const more = {...(below === undefined ? {} : {below}), ...(alias === undefined ? {} : {alias})}
+      return {name, kind, carrier, mtu, master, ...more}
+    }),
   }
 }
 
@@ -44,6 +47,8 @@ interface Link {
   readonly carrier: boolean
   readonly isUp: boolean
   readonly stp: boolean
+  readonly below: string | undefined
+  readonly alias: string | undefined
   readonly addresses: readonly string[]
 }
 
@@ -79,6 +84,8 @@ function decodeLink(item: unknown, index: number): Link | undefined {
     switchedOn,
     carrier,
     isUp: switchedOn && carrier,
+    below: typeof item['link'] === 'string' ? item['link'] : undefined,
+    alias: typeof item['ifalias'] === 'string' ? item['ifalias'] : undefined,
     stp: bridge['stp_state'] !== undefined && bridge['stp_state'] !== 0,
     addresses: Array.isArray(addresses) ? addresses.flatMap((entry: unknown) => localOf(entry)) : [],
   }

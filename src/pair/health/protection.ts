@@ -2,6 +2,7 @@ import {layoutOf, type NicLayout} from '../layout.js'
 import type {DiskObservation, MemberObservation, NicObservation, ObjectObservation} from '../observation.js'
 import type {PairSpec} from '../spec.js'
 import type {Reason} from '../status.js'
+import {forwardFaults} from './forwarding.js'
 import {reason} from './reasons.js'
 
 /**
@@ -24,6 +25,7 @@ export function protectionFaults(
       ...primaryDiskFaults(primary.disks[index], disk.spec.name, primary.host, resync),
       ...secondaryDiskFaults(secondary.disks[index], disk.spec.name, secondary.host, resync),
     ]),
+    ...forwardFaults(spec, layout.nics, {primary, secondary}),
     ...[primary, secondary].flatMap((member) => latchedFaults(member, resync)),
     ...[primary, secondary].flatMap((member) => beatFaults(spec, member)),
   ]

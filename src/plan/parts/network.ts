@@ -1,8 +1,12 @@
 import {addressOf, type PairIdentity} from '../../pair/identity.js'
 import type {NicLayout, PairLayout} from '../../pair/layout.js'
 import type {Role} from '../../pair/record.js'
-import {onHost} from '../../pair/spec.js'
-import type {Action, ForwardNames, ForwardPath} from '../action.js'
+import {stationOf} from '../../net/forward/probe.js'
+
+import type {Action, ForwardPath} from '../action.js'
+import {forwardNamesOf, forwardPathOf} from '../forward-path.js'
+import type {Step} from '../plan.js'
+import {step} from './steps.js'
 
 /**
  * Network actions of one side. With `via: socket` QEMU's own filters carry frames to the peer, with `via: tc` the kernel does. Order matters: "tx" filters are walked in the order of creation, "rx" ones in
@@ -77,16 +81,49 @@ export function isForwarded(nic: NicLayout): boolean {
 
 /** NICs with `via: tc`, as one host forwards them. */
 export function forwardPaths(layout: PairLayout, host: string): ForwardPath[] {
-  return layout.nics.flatMap((nic): ForwardPath[] => {
-    const {forward, bridge, name} = nic.spec
-    if (forward.via !== 'tc') return []
-    const device = onHost(forward.nic, host)
-    const lan = onHost(bridge, host)
-    if (device === undefined || lan === undefined)
-      throw new Error(`NIC ${name} has no forward NIC or bridge on ${host}`)
-    const vlan = forward.vlan === undefined ? {} : {vlan: forward.vlan}
-    return [{...namesOf(nic), nic: device, ...vlan, bridge: lan}]
+  return layout.nics.filter(isForwarded).map((nic) => {
+    const path = forwardPathOf(nic, host)
+    if (path === undefined) throw new Error(`NIC ${nic.spec.name} has no forward NIC or bridge on ${host}`)
+    return path
   })
+}
+
+/** Frames of a probe of a link: more than one, since the first may be lost while a port wakes up. */
+const probeFrames = 3
+
+/**
+ * Proves with real frames that each forward link leads to the other host and nowhere else, before anything is built on it; nothing
+ * without `via: tc`. What is in the way on either host is refused by name here.
+ */
+export function provenLinks(
+  layout: PairLayout,
+  {primary, secondary}: {readonly primary: string; readonly secondary: string},
+): Step[] {
+  const away = noForwarding(layout)
+  const from = forwardPaths(layout, primary)
+  const to = forwardPaths(layout, secondary)
+  if (from.length === 0) return []
+  return [
+    step(
+      secondary,
+      'probe-listen',
+      'listen on the forward NIC',
+      to.map((path) => ({kind: 'forward-listen', path, station: stationOf(path)})),
+      {undo: away},
+    ),
+    step(
+      primary,
+      'probe-send',
+      'send frames over the forward link',
+      from.map((path) => ({kind: 'forward-send', to: 'link', path, station: stationOf(path), count: probeFrames})),
+      {undo: away},
+    ),
+    step(secondary, 'probe-heard', 'prove the forward link', [
+      ...to.map((path): Action => ({kind: 'forward-heard', path, station: stationOf(path)})),
+      {kind: 'forward-proven', paths: to},
+    ]),
+    step(primary, 'proven', 'note that the link is proven', [{kind: 'forward-proven', paths: from}]),
+  ]
 }
 
 /** The kernel's forwarding for one role; nothing without `via: tc`. */
@@ -110,14 +147,10 @@ export function forwardTaps(layout: PairLayout): Action[] {
   })
 }
 
-function noForwarding(layout: PairLayout): Action[] {
-  const paths = layout.nics.filter(isForwarded).map(namesOf)
+/** All of the kernel's forwarding away, of either role. */
+export function noForwarding(layout: PairLayout): Action[] {
+  const paths = layout.nics.filter(isForwarded).map(forwardNamesOf)
   return paths.length === 0 ? [] : [{kind: 'forward', ensure: 'absent', paths}]
-}
-
-function namesOf({tap, forward}: NicLayout): ForwardNames {
-  const {owner, cookie, ifb, feedTap, vlanDevice} = forward
-  return {owner, cookie, tap, ifb, feedTap, vlanDevice}
 }
 
 /**

@@ -27,6 +27,7 @@ test('bash: commands, flags, values and pairs, as bash itself sees it', async (t
     'disk',
     'host',
     'lab',
+    'net',
     'pair',
     'top',
     'xen',
