@@ -15,11 +15,6 @@ import {unreachable} from '../errors.js'
 import * as virsh from '../libvirt/virsh.js'
 import {chardevAdd, chardevRemove, type VersionNumbers} from '../net/chardev.js'
 import {firewallRuleset} from '../net/firewall.js'
-import {stepsRelease, stepsUp, type NetStep} from '../net/forward/converge.js'
-import type {ObservedNetwork} from '../net/forward/observed.js'
-import {senderSteps} from '../net/forward/probe.js'
-import {hookAdd, ruleAdd} from '../net/forward/rules.js'
-import {wishOf} from '../net/forward/wish.js'
 import * as migration from '../net/migration.js'
 import {netdevAdd, netdevDel} from '../net/netdev.js'
 import {nftApplyArgv, tableRemoval} from '../net/nft-list.js'
@@ -27,7 +22,8 @@ import {filterOn, objectAdd, objectDel, objectSet} from '../net/objects.js'
 import {tapFilterRuleset} from '../net/tap-filter.js'
 import {runRoot, stateRoot} from '../pair/layout.js'
 import type {SentCommand} from '../qmp/errors.js'
-import type {Action, ForwardPath, RecordChange} from './action.js'
+import type {Action, RecordChange} from './action.js'
+import {describeForward, describeRelease, describeSend, mirrorSteps} from './describe-forward.js'
 import {limit, octal, shell} from './describe-text.js'
 import type {Plan, Step} from './plan.js'
 
@@ -173,12 +169,9 @@ export function describeAction(action: Action, options: DescribeOptions = {}): r
     case 'forward':
       return describeForward(action)
     case 'forward-release':
-      return action.paths.flatMap((path) => stepsRelease(path, 'clsact').map(netStep))
-    case 'forward-send': {
-      const device = action.to === 'link' ? action.path.nic : action.path.tap
-      const {prepare, send, remove} = senderSteps(action.path, {station: action.station, to: device})
-      return [...prepare, ...send, ...remove].map(netStep)
-    }
+      return describeRelease(action)
+    case 'forward-send':
+      return describeSend(action)
     case 'forward-listen':
       return [`# count frames from ${action.station} at every interface`]
     case 'forward-heard':
@@ -290,30 +283,6 @@ function describeMigrate(action: Extract<Action, {kind: 'migrate'}>, options: De
     `# wait until the migration is colo and the guest runs (at most ${limit(action.timeoutMs)})`,
     ...(pauses ? [] : [...filters, agent(migration.checkpointDelay(action.intervalMs))]),
   ]
-}
-
-const nothing: ObservedNetwork = {links: [], qdiscs: [], rules: []}
-
-/** As on a host where nothing of it is there yet; what is there is left out when it runs. */
-function describeForward(action: Extract<Action, {kind: 'forward'}>): string[] {
-  if (action.ensure === 'absent') {
-    return action.paths.map(({owner, ifb, feedTap, tap}) => {
-      return `# forwarding of ${owner}: its rules (on ${tap} and the forward NIC), ${ifb} and ${feedTap} removed, the NIC as before`
-    })
-  }
-  const {role, mirror} = action
-  return action.paths.flatMap((path) =>
-    stepsUp(wishOf(path, {role, mirror, uid: 'QEMU-USER'}), nothing, 'clsact').map(netStep),
-  )
-}
-
-function mirrorSteps(paths: readonly ForwardPath[]): string[] {
-  const rules = paths.flatMap((path) => wishOf(path, {role: 'primary', mirror: true, uid: 'QEMU-USER'}).rules.slice(-1))
-  return rules.flatMap((rule) => [shell(hookAdd(rule.device, rule.hook, 'clsact')), shell(ruleAdd(rule, 'clsact'))])
-}
-
-function netStep(step: NetStep): string {
-  return 'argv' in step ? shell(step.argv) : `echo ${step.text} >${step.path}`
 }
 
 function describeChange(change: RecordChange): string {
