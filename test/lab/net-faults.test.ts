@@ -103,6 +103,12 @@ test(
     )
     await coloOk('pair', 'status', name, '--repair')
 
+    t.defer(() =>
+      recable([
+        ['fwd0', 'fwd0'],
+        ['fwd1', 'fwd1'],
+      ]),
+    )
     // alpha's fwd0 leads to beta's fwd1 now: the rules can be put back, but no frame arrives
     await recable([
       ['fwd0', 'fwd1'],
@@ -123,7 +129,7 @@ test(
     assert.is((await statusOf(name)).state, 'protected')
     assert.match(await http('/', {address}), /Hello/)
   },
-  3 * minutes,
+  5 * minutes,
 )
 
 /** The reason of that code, seen before the limit. */
