@@ -10,6 +10,9 @@ export default class PairStart extends OperationCommand {
 record cannot be read and nothing proves that this copy is the current one, it refuses (exit 22): --alone HOST with the typed name
 starts that copy nevertheless, in a new generation, and the other copy becomes stale.
 
+Where both copies were stopped cleanly and are equal, both are started, nothing is copied, and the pair is protected from the guest's first
+instruction on. --on HOST says which copy becomes the primary.
+
 The files of the copy are compared with its record first. An image that is missing, or another file than the recorded one, is never
 started: put the recorded file back, or accept this one with the typed name and --force image-replaced. When QEMU ended before the overlays of
 a promoted copy were merged, they are merged now; when they are gone (scratch does not survive a restart of its host), --force overlays-lost
@@ -18,6 +21,7 @@ with the typed name starts from the disk alone, and what the guest wrote since t
 Without a terminal --yes with --force peer-unknown, image-replaced or overlays-lost stands for the typed name.`)
   static override examples = [
     '<%= config.bin %> <%= command.id %> web1',
+    '<%= config.bin %> <%= command.id %> web1 --on beta',
     '<%= config.bin %> <%= command.id %> web1 --alone beta',
   ]
   static override args = {name: pairName({required: true})}
@@ -26,6 +30,11 @@ Without a terminal --yes with --force peer-unknown, image-replaced or overlays-l
     alone: Flags.string({
       summary: 'start the copy of this host although the other one does not answer',
       helpValue: 'HOST',
+    }),
+    on: Flags.string({
+      summary: 'start the copy of this host, where either may start: after a clean stop',
+      helpValue: 'HOST',
+      exclusive: ['alone'],
     }),
     'dry-run': dryRun(),
     yes: yes(),
@@ -39,6 +48,7 @@ Without a terminal --yes with --force peer-unknown, image-replaced or overlays-l
     const {startPair} = await import('../../src/operation/start.js')
     const result = await startPair(context, args.name, {
       alone: flags.alone,
+      on: flags.on,
       dryRun: flags['dry-run'],
       force: flags.force ?? [],
       timeoutMs: flags.timeout,

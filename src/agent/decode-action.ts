@@ -68,6 +68,7 @@ const block = [
     v.strictObject({kind: kind('nbd-node'), ensure: present, node: word, address: word, port, exportName: word}),
     v.strictObject({kind: kind('nbd-node'), ensure: absent, node: word}),
   ]),
+  v.strictObject({kind: kind('quorum-child-add'), quorum: word, node: word}),
   v.strictObject({kind: kind('quorum-child-remove'), quorum: word, child: word}),
   v.strictObject({kind: kind('mirrors'), disks: mirrors, timeoutMs}),
   v.strictObject({kind: kind('mirrors-finish'), disks: mirrors}),
@@ -196,6 +197,7 @@ const record = [
     kind: kind('images-verify'),
     accepted: v.array(v.picklist(['image-missing', 'image-replaced', 'image-unrecorded', 'overlays-lost'])),
   }),
+  v.strictObject({kind: kind('images-at-rest')}),
   v.strictObject({kind: kind('protection-begin')}),
   v.strictObject({kind: kind('record-remove'), uuid: v.exactOptional(word)}),
 ] as const

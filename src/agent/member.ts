@@ -12,6 +12,7 @@ import {inputOf} from '../stats/recorded.js'
 import type {BeaconWord} from './beacon.js'
 import {Checkpoints} from './checkpoints.js'
 import {CommitFollower, merging} from './commit-follower.js'
+import {Devices} from './devices.js'
 import {EventRecorder} from './event-recorder.js'
 import {IntentStore} from './intent-store.js'
 import {Keeper, type Attached, type ConnectQmp} from './keeper.js'
@@ -63,6 +64,7 @@ export class Member {
   readonly statistics: Statistics
   readonly tracer: Tracer
   readonly talk: PeerTalk
+  readonly devices: Devices
   readonly vm: VmAccess
 
   readonly #deps: MemberDeps
@@ -101,6 +103,7 @@ export class Member {
       delayMs: () => this.delayMs,
       problem,
     })
+    this.devices = new Devices({files, runDir})
     this.tracer = new Tracer({files, runDir, problem})
     const onChange = (record: PairRecord | undefined, before: PairRecord | undefined): void => {
       this.#recordChanged(record, before)
@@ -255,10 +258,12 @@ export class Member {
     if (how === 'created') {
       this.checkpoints.forget()
       this.statistics.feed({kind: 'end'})
-      this.guard.watch.reset()
+      this.guard.created()
+      await this.devices.created(session)
       return
     }
     await this.guard.blind()
+    await this.devices.found()
     await this.events.record({type: 'ATTACHED', data: {how}})
     const {mode} = await queryColoStatus(session, {timeoutMs: 2000})
     if (mode !== 'none' && !this.checkpoints.colo) this.checkpoints.begin()

@@ -11,6 +11,7 @@ import {qomGet, qomList} from '../qmp/commands/objects.js'
 import {queryStatus} from '../qmp/commands/status.js'
 import {QmpCommandError} from '../qmp/errors.js'
 import type {QmpSession} from '../qmp/session.js'
+import {devicesOf} from './devices.js'
 
 /** Everything one QEMU says about itself, as far as an observation needs it. */
 export interface VmView {
@@ -20,6 +21,8 @@ export interface VmView {
   readonly disks: readonly DiskView[]
   readonly exports: readonly string[]
   readonly jobs: MemberObservation['jobs']
+  /** ids of all devices */
+  readonly devices: readonly string[]
 }
 
 export interface DiskView {
@@ -39,7 +42,7 @@ export async function viewVm(
   {layout, limitMs}: {layout: PairLayout; limitMs: number},
 ): Promise<VmView> {
   const limit = {timeoutMs: limitMs}
-  const [status, colo, migration, chardevs, graph, exports, jobs, objects] = await Promise.all([
+  const [status, colo, migration, chardevs, graph, exports, jobs, objects, devices] = await Promise.all([
     queryStatus(qmp, limit),
     unlessRefused(
       queryColoStatus(qmp, limit).then(({mode}) => mode),
@@ -51,6 +54,7 @@ export async function viewVm(
     queryBlockExports(qmp, limit),
     queryJobs(qmp, limit),
     viewObjects(qmp, {layout, limit}),
+    unlessRefused(devicesOf(qmp), []),
   ])
   const {major, minor, micro} = qmp.greeting.version
   const ours = new Set(layout.disks.map(({mirrorJob}) => mirrorJob))
@@ -61,6 +65,7 @@ export async function viewVm(
       migration: migration.status,
       qemuVersion: `${major}.${minor}.${micro}`,
     },
+    devices,
     objects,
     chardevs: new Map(
       chardevs.map(({label, connected, frontendOpen}) => [label, {id: label, connected, frontendOpen}]),

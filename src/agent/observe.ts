@@ -7,7 +7,7 @@ import {QmpClosedError} from '../qmp/errors.js'
 import {summaryOf} from './intent-store.js'
 import type {Member} from './member.js'
 import {viewVm, type VmView} from './observe-vm.js'
-import {faultsOfCopy} from './files-of-copy.js'
+import {faultsOfCopy, writtenImage} from './files-of-copy.js'
 import {readBridge, readTap} from './tap.js'
 import type {ForwardWatch} from './forward-watch.js'
 import type {TapFilters} from './tap-filters.js'
@@ -73,13 +73,23 @@ export async function observeMember(member: Member, deps: ObserverDeps): Promise
     blindSince: active ? blindSince : undefined,
     peer: member.talk.last,
     jobs: view?.jobs ?? [],
+    ...attachedTo(member, view),
   }
 }
 
-/** What keeps a copy that does not run from being started. */
+/** What keeps a copy that does not run from being started, or from being taken for an equal one. */
 async function observeDown(member: Member, record: PairRecord, {files, boot}: ObserverDeps) {
   const left = boot(member.pair)
-  return {copyFaults: await faultsOfCopy(record, files), ...(left === undefined ? {} : {boot: left})}
+  return {
+    copyFaults: await faultsOfCopy(record, files),
+    ...(record.clean ? {atRest: (await writtenImage(record, files)) === undefined} : {}),
+    ...(left === undefined ? {} : {boot: left}),
+  }
+}
+
+function attachedTo({devices}: Member, view: VmView | undefined): Pick<MemberObservation, 'attached'> {
+  const attached = devices.attached(view?.devices ?? [])
+  return attached.length === 0 ? {} : {attached}
 }
 
 async function askVm(member: Member): Promise<{qmp: MemberObservation['qmp']; view: VmView | undefined}> {

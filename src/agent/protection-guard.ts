@@ -60,6 +60,12 @@ export class ProtectionGuard {
     return this.#options.store.now
   }
 
+  /** A new QEMU: nothing was copied from it yet, so that nothing was missed. */
+  created(): void {
+    this.#spoiled = undefined
+    this.watch.reset()
+  }
+
   /** A job of QEMU changed. When the disks are copied anew, what the last copy missed does not matter any more. */
   job({id, status}: Readonly<Record<string, unknown>>): void {
     const isCopy = this.#options.layout().disks.some(({mirrorJob}) => mirrorJob === id)

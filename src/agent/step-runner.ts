@@ -4,6 +4,7 @@ import type {Files} from '../os/files.js'
 import type {Run} from '../os/process.js'
 import type {PairSpec} from '../pair/spec.js'
 import type {Action} from '../plan/action.js'
+import {QmpClosedError, QmpConnectError} from '../qmp/errors.js'
 import type {Step} from '../plan/plan.js'
 import type {ActionContext, ActionOutcome} from './action-context.js'
 import type {Forwarding} from './forwarding.js'
@@ -100,6 +101,7 @@ export class StepRunner {
         try {
           await this.#perform(job, {action, signal: job.ending, report: report.running})
         } catch (error) {
+          if (isOfQemuThatEnded(error, job.member)) continue
           failures.push({step: step.id, message: `${action.kind}: ${remoteErrorOf(error).message}`})
         }
       }
@@ -162,6 +164,11 @@ export class StepRunner {
       required: [this.#deps.host],
     })
   }
+}
+
+/** What was done to a QEMU that has ended, as when its guest powered off in the middle of a plan, needs not be taken back. */
+function isOfQemuThatEnded(error: unknown, member: Member): boolean {
+  return (error instanceof QmpConnectError || error instanceof QmpClosedError) && member.keeper.status === 'absent'
 }
 
 /** Of the record; before there is one, of the record the plan is about to make. */

@@ -13,7 +13,7 @@ import type {QmpEvent, QmpSession} from '../qmp/session.js'
 import {imagesNow} from './actions/records.js'
 import type {EventRecorder} from './event-recorder.js'
 import {PowerOff} from './power-off.js'
-import type {ProtectionStore} from './protection-store.js'
+import type {Protection, ProtectionStore} from './protection-store.js'
 import type {RecordStore} from './record-store.js'
 
 /** libvirt ends a QEMU whose guest is off within milliseconds; one it has forgotten is ended after this. */
@@ -83,19 +83,13 @@ export class StopFollower {
 
   /** QEMU is gone; called before anything of its protection is forgotten. */
   gone(): void {
-    const {records, store, layout, background} = this.#options
+    const {records, store, background} = this.#options
     const record = records.current
-    if (record === undefined) return
-    const {active, missedWrites, latched, blindSince} = store.now
-    const peerNodes = layout().disks.map(({nbd}) => nbd)
-    const watched = active && blindSince === undefined
-    const verdict =
-      this.#power.state === 'flushed'
-        ? judgeStop(record, {watched, missedWrites, latched, offAtMs: this.#power.atMs, peerNodes})
-        : {unclean: 'its guest had not powered off'}
+    const {state, atMs} = this.#power
     this.#power.forget()
-    if (typeof verdict === 'object') this.#settle(verdict)
-    else background(this.#note(record, verdict))
+    if (record === undefined) return
+    if (state === 'running') this.#settle({unclean: 'its guest had not powered off'})
+    else background(this.#judge(record, store.now, {state, atMs}))
   }
 
   /** The peer, primary of our generation, says that it was stopped cleanly. */
@@ -143,6 +137,33 @@ export class StopFollower {
     return this.#until(what, timeoutMs, signal, () =>
       this.#peer?.generation === records.current?.generation.id ? this.#peer?.how : undefined,
     )
+  }
+
+  async #judge(
+    record: PairRecord,
+    {active, missedWrites, latched, blindSince}: Protection,
+    power: {readonly state: 'off' | 'flushed'; readonly atMs: number},
+  ): Promise<void> {
+    const {layout} = this.#options
+    const peerNodes = layout().disks.map(({nbd}) => nbd)
+    const watched = active && blindSince === undefined
+    const isFlushed = power.state === 'flushed' || (await this.#endedInOrder())
+    const verdict = isFlushed
+      ? judgeStop(record, {watched, missedWrites, latched, offAtMs: power.atMs, peerNodes})
+      : {unclean: 'QEMU was killed before its disks were known to be flushed'}
+    if (typeof verdict === 'object') this.#settle(verdict)
+    else await this.#note(record, verdict)
+  }
+
+  /**
+   * QEMU removes its sockets as one of the last things it does, after it has stopped the guest and flushed and closed every disk; one that
+   * is killed leaves them. libvirt's signal may come so early that QEMU never sends a second SHUTDOWN.
+   *
+   * @see qemu/qemu system/runstate.c, qemu_cleanup; util/qemu-sockets.c, socket_listen_cleanup
+   */
+  async #endedInOrder(): Promise<boolean> {
+    const {files, layout} = this.#options
+    return (await files.stat(layout().agentSocket)) === undefined
   }
 
   async #note(before: PairRecord, how: CleanStop): Promise<void> {

@@ -1,12 +1,21 @@
 import type {HostEntry} from '../pair/inventory.js'
+import type {PairRecord} from '../pair/record.js'
+import type {PairSpec} from '../pair/spec.js'
 import {fail, pass, type Check} from './check.js'
 import type {HostFacts} from './facts.js'
-import type {PairCheckInput} from './preflight.js'
 import * as host from './rules/host.js'
 import * as network from './rules/network.js'
 import * as resources from './rules/resources.js'
 import * as services from './rules/services.js'
 import * as xen from './rules/xen.js'
+
+/** What the rules of two hosts need to know of a pair. */
+interface PairOnHosts {
+  readonly spec: PairSpec
+  readonly entries: {readonly primary: HostEntry; readonly secondary: HostEntry}
+  readonly facts: {readonly primary: HostFacts; readonly secondary: HostFacts}
+  readonly records: readonly PairRecord[]
+}
 
 /** As `checkHost`, for a dom0: libvirt and KVM mean nothing there. Pure. */
 export function checkXenHostAlone(told: HostFacts, entry: HostEntry): Check[] {
@@ -24,7 +33,7 @@ export function checkXenHostAlone(told: HostFacts, entry: HostEntry): Check[] {
 }
 
 /** As `checkPair`, for a spec with `engine: xen`. Pure. */
-export function checkXenPairOnHosts({spec, entries, facts, records}: PairCheckInput): Check[] {
+export function checkXenPairOnHosts({spec, entries, facts, records}: PairOnHosts): Check[] {
   const primary = {...facts.primary, host: entries.primary.name}
   const secondary = {...facts.secondary, host: entries.secondary.name}
   const sides = [

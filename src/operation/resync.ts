@@ -2,6 +2,7 @@ import {ColoError, RefusedError, StateError} from '../errors.js'
 import {exitCodes} from '../exit-codes.js'
 import {assess, authorityOf, type Known} from '../pair/assess.js'
 import {nextGeneration} from '../pair/generation.js'
+import {meddlingReasons} from '../pair/health/meddling.js'
 import {identityOf} from '../pair/identity.js'
 import {planResync} from '../plan/resync.js'
 import {otherRemedy} from '../pair/remedy.js'
@@ -11,6 +12,7 @@ import type {OperationContext} from './context.js'
 import {settle} from './final-status.js'
 import {learnGenerations} from './generations.js'
 import {memberXmlOf} from './member-xml.js'
+import {unlessPoweredOff} from './powered-off.js'
 import {dryRunOf, type OperationResult} from './result.js'
 import {runPlan} from './run-plan.js'
 import {clientsOf, findPair, seenOf, type FoundPair} from './sides.js'
@@ -49,10 +51,12 @@ export async function resyncPair(
     }
     if (options.dryRun) return dryRunOf(plan)
     if (isOnlyInterrupted(before)) return await forgetInterruption(context, found, {...plan, steps: []}, options)
-    const timeline = await runPlan(context, clientsOf(found.sides), plan, {...options, premise: found.sides})
-    const status = await settle(context, found, {states: ['protected'], timeoutMs: settleMs})
-    mustBeProtected(pair, status.state, status.reasons)
-    return {pair, changed: true, dryRun: false, plan, status, timeline}
+    return await unlessPoweredOff(context, found, `protect ${pair}`, async () => {
+      const timeline = await runPlan(context, clientsOf(found.sides), plan, {...options, premise: found.sides})
+      const status = await settle(context, found, {states: ['protected'], timeoutMs: settleMs})
+      mustBeProtected(pair, status.state, status.reasons)
+      return {pair, changed: true, dryRun: false, plan, status, timeline}
+    })
   } finally {
     found.close()
   }
@@ -132,6 +136,14 @@ function runningPrimary(found: FoundPair, before: PairStatus): Known {
   }
   const peer = found.sides.find(({host}) => host !== primary.host)
   if (peer !== undefined && 'problem' in peer) throw peer.problem
+  const [device] = meddlingReasons(pair, primary).filter(({code}) => code === 'device-attached')
+  if (device !== undefined) {
+    throw new StateError(
+      `cannot resync ${pair}: ${device.message}`,
+      {actual: before.state, required: ['unprotected']},
+      {hint: device.remedy},
+    )
+  }
   return primary
 }
 

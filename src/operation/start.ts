@@ -5,21 +5,29 @@ import {identityOf} from '../pair/identity.js'
 import {otherRemedy} from '../pair/remedy.js'
 import {acceptWords, decideStart, faultText, type StartDecision} from '../pair/start-rules.js'
 import {planStart} from '../plan/start.js'
+import {planStartBoth} from '../plan/start-both.js'
 import type {OperationContext} from './context.js'
-import {finalStatus} from './final-status.js'
+import {finalStatus, settle} from './final-status.js'
 import {memberXmlOf} from './member-xml.js'
+import {unlessPoweredOff} from './powered-off.js'
 import {dryRunOf, type OperationResult} from './result.js'
+import {mustBeProtected, settleMs} from './resync.js'
 import {runPlan} from './run-plan.js'
 import {clientsOf, findPair, seenOf, type FoundPair} from './sides.js'
 
 export interface StartOptions {
   /** host that may start although its peer does not answer */
   readonly alone?: string | undefined
+  /** host whose copy is wanted, where either may start */
+  readonly on?: string | undefined
   readonly dryRun: boolean
   /** `image-replaced`, `overlays-lost`: what is wrong with the files of the copy is accepted; `peer-unknown` answers for `--alone` */
   readonly force: readonly string[]
   readonly timeoutMs: number
 }
+
+/** QEMU on a host takes a moment to tell what it can do. */
+const factsMs = 20_000
 
 type Granted = Extract<StartDecision, {start: string}>
 
@@ -42,6 +50,7 @@ export async function startPair(
     const member = known.find(({host}) => host === decision.start)
     if (member === undefined) throw new Error(`the start rules named ${decision.start}, which was not asked`)
     if (!options.dryRun) await confirmRisks(context, {member, decision, given: options.force})
+    if (decision.equal) return await startBoth(context, {found, known, member}, options)
     const {record} = member
     const identity = identityOf(record)
     const merged = toMerge(member, decision, options.force)
@@ -66,17 +75,20 @@ export async function startPair(
   }
 }
 
-function decide(found: FoundPair, known: readonly Known[], {alone, force}: StartOptions): Granted {
+function decide(found: FoundPair, known: readonly Known[], {alone, on, force}: StartOptions): Granted {
   const {pair, sides} = found
-  if (alone !== undefined && !sides.some(({host}) => host === alone)) {
+  const named = alone ?? on
+  if (named !== undefined && !sides.some(({host}) => host === named)) {
     const names = sides.map(({host}) => host).join(' and ')
-    throw new UsageError(`${alone} is no host of ${pair}; its hosts are ${names}`)
+    throw new UsageError(`${named} is no host of ${pair}; its hosts are ${names}`)
   }
   const decision = decideStart({
     pair,
     records: known.map(({record}) => record),
     silent: sides.flatMap((side) => ('problem' in side ? [side.host] : [])),
     alone,
+    on,
+    atRest: known.flatMap((member) => (member.atRest === true || isLeftOver(member) ? [member.host] : [])),
     faults: new Map(known.map(({host, copyFaults = []}) => [host, copyFaults])),
     force,
   })
@@ -85,6 +97,49 @@ function decide(found: FoundPair, known: readonly Known[], {alone, force}: Start
   throw decision.splitBrain
     ? new SplitBrainError(message, {hint: decision.hint})
     : new RefusedError(message, {hint: decision.hint})
+}
+
+/**
+ * Starts two equal copies, protected from the guest's first instruction on; nothing is copied.
+ *
+ * @throws {ColoError} `not-protected` when the verification finds a fault after all steps
+ */
+async function startBoth(
+  context: OperationContext,
+  {found, known, member}: {readonly found: FoundPair; readonly known: readonly Known[]; readonly member: Known},
+  options: StartOptions,
+): Promise<OperationResult> {
+  const {pair, sides} = found
+  const {record} = member
+  const identity = identityOf(record)
+  const clients = clientsOf(sides)
+  const facts = await clients.get(record.peer)?.call('host.facts', {want: ['qemu']}, {timeoutMs: factsMs})
+  const plan = planStartBoth({
+    planId: context.newId(),
+    identity,
+    primary: record.host,
+    secondary: record.peer,
+    generation: nextGeneration(record.generation, context.newId()),
+    leftOver: known.some(isLeftOver),
+    xml: await memberXmlOf(identity, facts?.qemu?.version),
+  })
+  if (options.dryRun) return dryRunOf(plan)
+  return await unlessPoweredOff(context, found, `protect ${pair}`, async () => {
+    const timeline = await runPlan(context, clients, plan, {...options, premise: sides})
+    const status = await settle(context, found, {states: ['protected'], timeoutMs: settleMs})
+    mustBeProtected(pair, status.state, status.reasons)
+    return {pair, changed: true, dryRun: false, plan, status, timeline}
+  })
+}
+
+/** Its taps are down, and it never may take over: it is replaced by the next resync. */
+function isBeingCopied({record}: Known): boolean {
+  return record.marks.incomplete?.why === 'resync'
+}
+
+/** A start of two equal copies was cut off before its guest ran: a QEMU is there, and the record still says that it was stopped cleanly. */
+function isLeftOver({record, intent, lock, domain}: Known): boolean {
+  return record.clean && domain !== 'absent' && intent?.kind === 'start' && !intent.committed && lock === undefined
 }
 
 /**
@@ -105,7 +160,9 @@ function isBegun({record, domain}: Known, known: readonly Known[]): boolean {
 function runningStale(context: OperationContext, {pair, sides}: FoundPair, known: readonly Known[]): Known | undefined {
   const running = known.filter(({domain}) => domain !== 'absent')
   const isStale = ({record}: Known): boolean => record.marks.stale !== undefined
-  const rival = running.find((member) => !isStale(member) && !isBegun(member, known))
+  const rival = running.find(
+    (member) => !isStale(member) && !isBegun(member, known) && !isLeftOver(member) && !isBeingCopied(member),
+  )
   if (rival === undefined) return running.find(isStale)
   const status = assess(pair, sides.map(seenOf), context.clock.now())
   throw new StateError(

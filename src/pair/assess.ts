@@ -1,6 +1,8 @@
 import {areEqualCopies} from './clean-stop.js'
 import {kinship, standing} from './generation.js'
 import {downReasons} from './health/down.js'
+import {modeFaults, worstOf} from './health/lock-step.js'
+import {meddlingReasons} from './health/meddling.js'
 import {protectionFaults} from './health/protection.js'
 import {reason, strangerReason} from './health/reasons.js'
 import {memberStatus} from './member-status.js'
@@ -203,7 +205,7 @@ function goesOnAlone(pair: string, primary: Known, other: Known | undefined, sil
           remedy,
           repairable: true,
         })
-  return {state: 'unprotected', reasons: [why, ...silent]}
+  return {state: 'unprotected', reasons: [why, ...meddlingReasons(pair, primary), ...silent]}
 }
 
 function inLockStep(pair: string, primary: Known, other: Known | undefined, silent: readonly Reason[]): Verdict {
@@ -234,6 +236,8 @@ function inLockStep(pair: string, primary: Known, other: Known | undefined, sile
   if (currencyOf(other.record) !== 'promotable') return {state: 'unprotected', reasons: [notPromotable(other, pair)]}
   const modes = modeFaults(pair, primary, other)
   if (modes.length > 0) return {state: 'suspect', reasons: modes}
+  const meddling = [primary, other].flatMap((member) => meddlingReasons(pair, member))
+  if (meddling.length > 0) return {state: 'suspect', reasons: meddling}
   const faults = protectionFaults(primary.record.spec, {primary, secondary: other})
   if (faults.length > 0) return {state: worstOf(faults), reasons: faults}
   const passing = primary.record.spec.nics.filter(({uncompared}) => uncompared === 'pass').map(({name}) => name)
@@ -242,30 +246,6 @@ function inLockStep(pair: string, primary: Known, other: Known | undefined, sile
     reasons: [],
     ...(passing.length === 0 ? {} : {qualifier: `IPv4 only on ${passing.join(', ')}`}),
   }
-}
-
-/** Lost writes and lost comparison end protection; a missing beat only makes it doubtful. */
-function worstOf(faults: readonly Reason[]): PairState {
-  const doubtful = ['no-beat', 'unseen', 'colo-exit', 'forward-touched']
-  return faults.every(({code}) => doubtful.includes(code)) ? 'suspect' : 'unprotected'
-}
-
-function modeFaults(pair: string, primary: Known, secondary: Known): Reason[] {
-  const expected = [
-    [primary, 'primary'],
-    [secondary, 'secondary'],
-  ] as const
-  return expected.flatMap(([member, mode]) =>
-    member.vm?.coloMode === mode
-      ? []
-      : [
-          reason('not-in-lock-step', `QEMU on ${member.host} is not ${mode} of a COLO pair`, {
-            host: member.host,
-            remedy: `colo pair resync ${pair}`,
-            repairable: true,
-          }),
-        ],
-  )
 }
 
 function onTrial(pair: string, primary: Known, other: Known): Reason {

@@ -15,7 +15,7 @@ export interface CopyFault {
 }
 
 /** What a file is now; undefined: there is none. */
-export type FileNow = Pick<ImageIdentity, 'inode' | 'device' | 'sizeBytes' | 'modifiedNs'> | undefined
+export type FileNow = Omit<ImageIdentity, 'disk' | 'path'> | undefined
 
 /** Files that {@link copyFaults} needs to know of. */
 export function filesOfCopy(record: PairRecord): string[] {
@@ -54,6 +54,19 @@ export function copyFaults(record: PairRecord, now: ReadonlyMap<string, FileNow>
       : [],
   )
   return [...images, ...overlays]
+}
+
+/**
+ * The first image that was written to since the copy was stopped cleanly, or is not the file of then; undefined: the copy is at rest, and two
+ * copies that were equal are equal still.
+ */
+export function writtenSinceStop(record: PairRecord, now: ReadonlyMap<string, FileNow>): string | undefined {
+  return imagesOf(record).find(({disk, path}) => {
+    const known = record.images.find((image) => image.disk === disk)
+    const found = now.get(path)
+    if (known?.modifiedNs === undefined || found === undefined || known.path !== path) return true
+    return known.inode !== found.inode || known.sizeBytes !== found.sizeBytes || known.modifiedNs !== found.modifiedNs
+  })?.path
 }
 
 function imagesOf(record: PairRecord) {

@@ -17,6 +17,10 @@ export interface MemberObservation {
   readonly domain: 'absent' | 'running' | 'paused' | 'other'
   /** while no domain is there: how the copy's files differ from its record */
   readonly copyFaults?: readonly CopyFault[]
+  /** ids of devices that were attached since the domain was made: the pair's definition does not have them */
+  readonly attached?: readonly string[]
+  /** stopped cleanly, and no image was written to since */
+  readonly atRest?: boolean
   /** the host has booted, and this is why its agent has not started the copy */
   readonly boot?: {readonly kind: 'wait' | 'leave'; readonly why: string}
   /** `hung`: connected or connectable, but no reply in time; `busy`: somebody else holds the socket */

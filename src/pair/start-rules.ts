@@ -1,3 +1,4 @@
+import {areEqualCopies} from './clean-stop.js'
 import type {CopyFault} from './copy-faults.js'
 import {standing} from './generation.js'
 import type {PairRecord} from './record.js'
@@ -10,6 +11,8 @@ export type StartDecision =
       readonly why: string
       /** what is wrong with the copy's files and was accepted by its word: asked about by name */
       readonly accepted: readonly CopyFault[]
+      /** both copies were stopped cleanly, are equal and at rest: the other one is joined to it, and nothing is copied */
+      readonly equal: boolean
       /** the peer's record could not be read: nothing but the operator's word says that this copy is the current one */
       readonly unproven: boolean
     }
@@ -26,6 +29,10 @@ export interface StartInput {
   readonly silent: readonly string[]
   /** `--alone HOST`, confirmed by name */
   readonly alone?: string | undefined
+  /** `--on HOST`: the copy that is wanted where either may start */
+  readonly on?: string | undefined
+  /** hosts of copies that were stopped cleanly and not written to since */
+  readonly atRest?: readonly string[]
   /** by host: what is wrong with the files there */
   readonly faults?: ReadonlyMap<string, readonly CopyFault[]>
   /** words of `--force` */
@@ -37,12 +44,13 @@ export interface StartInput {
  * the operator's explicit word starts a copy that was last protected or stopped cleanly (S4).
  */
 export function decideStart(input: StartInput): StartDecision {
-  const {records, pair, alone} = input
+  const {records, pair} = input
   const [a, b] = records
   if (a === undefined) return refuse('no host of the pair answers with a record', `colo pair status ${pair}`)
   if (b === undefined) return onlyOne(a, input)
   const decision = ofBoth(a, b, input)
-  if (alone === undefined || 'refuse' in decision || decision.start === alone) return decision
+  const wanted = input.alone ?? input.on
+  if (wanted === undefined || 'refuse' in decision || decision.start === wanted) return decision
   return refuse(
     `both hosts answer, and the copy to start is the one on ${decision.start}: ${decision.why}`,
     `colo pair start ${pair}`,
@@ -69,15 +77,19 @@ function ofBoth(a: PairRecord, b: PairRecord, input: StartInput): StartDecision 
 function ofSameGeneration(a: PairRecord, b: PairRecord, input: StartInput): StartDecision {
   if (a.alone !== b.alone) return may(a.alone ? a : b, 'it went on alone', input)
   const primary = a.role === 'primary' ? a : b
-  if (a.clean && b.clean) return may(primary, 'both copies were stopped cleanly and are equal', input)
-  return may(primary, 'it was the primary', input)
+  if (!areEqualCopies(a, b)) return may(primary, 'it was the primary', input)
+  const wanted = [a, b].find(({host}) => host === input.on) ?? primary
+  const decision = may(wanted, 'both copies were stopped cleanly and are equal', input)
+  const atRest = [a, b].every(({host}) => input.atRest?.includes(host))
+  return 'refuse' in decision ? decision : {...decision, equal: atRest && decision.accepted.length === 0}
 }
 
 function onlyOne(record: PairRecord, input: StartInput): StartDecision {
-  const {pair, silent, alone} = input
+  const {pair, silent, alone, on} = input
   const {host, peer} = record
-  if (alone !== undefined && alone !== host) {
-    return refuse(`${alone} does not answer with a record of it`, `colo pair status ${pair}`)
+  const elsewhere = [alone, on].find((named) => named !== undefined && named !== host)
+  if (elsewhere !== undefined) {
+    return refuse(`${elsewhere} does not answer with a record of it`, `colo pair status ${pair}`)
   }
   const own = may(record, record.alone ? 'it went on alone' : 'you said so', input, {unproven: !record.alone})
   if ('refuse' in own || record.alone || alone === host) return own
@@ -100,7 +112,7 @@ function may(record: PairRecord, why: string, input: StartInput, {unproven} = {u
   const faults = input.faults?.get(host) ?? []
   const blocking = faults.find(({kind}) => !input.force?.includes(acceptingWord(kind) ?? ''))
   if (blocking !== undefined) return refuse(faultText(host, blocking), faultRemedy(input.pair, record, blocking))
-  return {start: host, merge: incomplete?.why === 'commit', why, accepted: faults, unproven}
+  return {start: host, merge: incomplete?.why === 'commit', why, accepted: faults, equal: false, unproven}
 }
 
 /** `the image /x of disk root on alpha is another file (inode 2, recorded 1)`. */

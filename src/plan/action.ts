@@ -117,6 +117,8 @@ export type BlockAction =
       readonly exportName: string
     }
   | {readonly kind: 'nbd-node'; readonly ensure: 'absent'; readonly node: string}
+  /** x-blockdev-change node: into the quorum, without a copy, so only where both are known to be equal; there already is fine */
+  | {readonly kind: 'quorum-child-add'; readonly quorum: string; readonly node: string}
   /** x-blockdev-change child: out of the quorum; absent is fine */
   | {readonly kind: 'quorum-child-remove'; readonly quorum: string; readonly child: string}
   /** starts blockdev-mirror quorum -> target of every disk and waits until all are ready; reports bytes of all together */
@@ -303,6 +305,8 @@ export type RecordAction =
    * that the operator has accepted by name
    */
   | {readonly kind: 'images-verify'; readonly accepted: ReadonlyArray<CopyFault['kind']>}
+  /** refuses to go on when the record is not of a clean stop, or an image was written to since */
+  | {readonly kind: 'images-at-rest'}
   /** notes the NBD connections in use now as those of the protection; fails when one is missing */
   | {readonly kind: 'protection-begin'}
   /** absent is fine; refused when it is of another pair of that name. Plans of older releases name no uuid */

@@ -123,6 +123,8 @@ export function describeAction(action: Action, options: DescribeOptions = {}): r
       return [agent(exportAdd(action))]
     case 'nbd-node':
       return [agent(action.ensure === 'absent' ? nodeDel(action.node) : nbdNodeAdd(action))]
+    case 'quorum-child-add':
+      return [agent(quorumAdd(action.quorum, action.node))]
     case 'quorum-child-remove':
       return [agent(quorumRemove(action.quorum, action.child))]
     case 'mirrors':
@@ -215,6 +217,8 @@ export function describeAction(action: Action, options: DescribeOptions = {}): r
       return [
         `# compare path, inode and size of the images with the record${action.accepted.length === 0 ? '' : `; accepted: ${action.accepted.join(', ')}`}`,
       ]
+    case 'images-at-rest':
+      return ['# compare inode, size and time of the last write of the images with the record of the clean stop']
     case 'protection-begin':
       return ['# record: the NBD connections in use now as those of the protection']
     case 'record-remove':

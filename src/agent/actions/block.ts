@@ -1,5 +1,13 @@
-import {exportAdd, nbdNodeAdd, nbdServerStart, nbdServerStop, nodeDel, quorumRemove} from '../../block/commands.js'
-import {childrenOf, hasNode} from '../../block/graph.js'
+import {
+  exportAdd,
+  nbdNodeAdd,
+  nbdServerStart,
+  nbdServerStop,
+  nodeDel,
+  quorumAdd,
+  quorumRemove,
+} from '../../block/commands.js'
+import {childrenOf, hasNode, isChild} from '../../block/graph.js'
 import {StateError} from '../../errors.js'
 import {queryBlockGraph} from '../../qmp/commands/block-nodes.js'
 import {queryBlockExports} from '../../qmp/commands/nbd.js'
@@ -47,6 +55,14 @@ export const nbdNode: Perform<ActionOf<'nbd-node'>> = async (action, context) =>
   if (exists === (action.ensure === 'present')) return 'unchanged'
   if (action.ensure === 'absent') await send(qmp, nodeDel(action.node))
   else await send(qmp, nbdNodeAdd(action), {timeoutMs: CONNECT_MS})
+  return 'changed'
+}
+
+/** See the action `quorum-child-add`. */
+export const addQuorumChild: Perform<ActionOf<'quorum-child-add'>> = async ({quorum, node}, context) => {
+  const qmp = await context.vm.qmp()
+  if (isChild(await queryBlockGraph(qmp), quorum, node)) return 'unchanged'
+  await send(qmp, quorumAdd(quorum, node))
   return 'changed'
 }
 

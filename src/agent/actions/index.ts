@@ -69,6 +69,8 @@ export function performAction(action: Action, context: ActionContext): Promise<A
       return block.exportNode(action, context)
     case 'nbd-node':
       return block.nbdNode(action, context)
+    case 'quorum-child-add':
+      return block.addQuorumChild(action, context)
     case 'quorum-child-remove':
       return block.removeQuorumChild(action, context)
     case 'mirrors':
@@ -137,6 +139,8 @@ export function performAction(action: Action, context: ActionContext): Promise<A
       return records.recordImages(action, context)
     case 'images-verify':
       return records.verifyImages(action, context)
+    case 'images-at-rest':
+      return records.verifyRest(action, context)
     case 'protection-begin':
       return records.beginProtection(action, context)
     case 'record-remove':

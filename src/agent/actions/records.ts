@@ -3,7 +3,7 @@ import {ConflictError, NotFoundError, RefusedError} from '../../errors.js'
 import type {ImageIdentity, PairRecord} from '../../pair/record.js'
 import {faultText} from '../../pair/start-rules.js'
 import type {ActionContext} from '../action-context.js'
-import {faultsOfCopy} from '../files-of-copy.js'
+import {faultsOfCopy, writtenImage} from '../files-of-copy.js'
 import type {ActionOf, Perform} from './common.js'
 
 /** See the action `record-create`. */
@@ -41,6 +41,17 @@ export const verifyImages: Perform<ActionOf<'images-verify'>> = async ({accepted
   if (fault === undefined) return 'unchanged'
   throw new RefusedError(`${context.pair} must not start: ${faultText(record.host, fault)}`, {
     hint: `nothing was changed; see what may be done: colo pair start ${context.pair} --dry-run`,
+  })
+}
+
+/** See the action `images-at-rest`. */
+export const verifyRest: Perform<ActionOf<'images-at-rest'>> = async (_, context) => {
+  const record = await recordOf(context)
+  const written = await writtenImage(record, context.files)
+  if (record.clean && written === undefined) return 'unchanged'
+  const why = record.clean ? `${written ?? ''} was written to since it was stopped` : 'it was not stopped cleanly'
+  throw new RefusedError(`the copy of ${context.pair} on ${record.host} is not known to be equal: ${why}`, {
+    hint: `nothing was changed; start one copy and let the other be copied: colo pair start ${context.pair}`,
   })
 }
 

@@ -89,7 +89,10 @@ export function secondaryUp(input: AttachInput): Step[] {
  * filters on at the switchover (facts: qemu-colo section 4, recipe D). Ends with a checkpoint that completed after all of it.
  */
 export function attach(input: AttachInput): Step[] {
-  const {identity, layout, primary, secondary} = input
+  return [...copyDisks(input), prepareComparer(input), ...enterLockStep(input)]
+}
+
+function copyDisks({identity, layout, primary, secondary}: AttachInput): Step[] {
   const mirrors = storage.mirrorsOf(layout)
   return [
     step(
@@ -105,15 +108,23 @@ export function attach(input: AttachInput): Step[] {
     step(primary, 'switch-disks', 'replicate every write', [{kind: 'mirrors-finish', disks: mirrors}], {
       undo: [...yank(layout), ...storage.noSecondChildren(layout)],
     }),
-    step(
-      primary,
-      'filters',
-      'prepare the comparer',
-      network.primaryObjects(identity, layout, {rewriter: input.primaryWasSecondary}),
-      {
-        undo: network.noPrimaryObjects(layout),
-      },
-    ),
+  ]
+}
+
+/** Filters and comparer on the primary; nothing of its traffic is held yet. */
+export function prepareComparer({identity, layout, primary, primaryWasSecondary}: AttachInput): Step {
+  return step(
+    primary,
+    'filters',
+    'prepare the comparer',
+    network.primaryObjects(identity, layout, {rewriter: primaryWasSecondary}),
+    {undo: network.noPrimaryObjects(layout)},
+  )
+}
+
+/** The memory follows while every write goes to both copies already; ends with a checkpoint that completed after all of it. */
+export function enterLockStep({identity, layout, primary, secondary}: AttachInput): Step[] {
+  return [
     step(
       primary,
       'migrate',

@@ -35,6 +35,11 @@ function virsh(there: boolean): (world: World) => void {
   }
 }
 
+const poweredOn: (world: World) => void = ({state, session}) => {
+  state.record = recordOf('primary')
+  session.on({system_powerdown: () => undefined, quit: () => undefined})
+}
+
 const qemuImg: (world: World) => void = ({state, files}) => {
   state.answer = (argv) => {
     if (argv[1] === 'create') files.texts.set(argv.at(-2) ?? '', 'an image')
@@ -53,6 +58,35 @@ const cases: readonly Case[] = [
   },
   {action: {kind: 'domain-create', domain: 'web1', xml}, before: virsh(false)},
   {action: {kind: 'domain-destroy', domain: 'web1'}, before: virsh(true)},
+  {
+    action: {kind: 'quorum-child-add', quorum: 'colo-disk0', node: 'nbd0'},
+    before: ({model}) => model.nodes.add('nbd0'),
+  },
+  {action: {kind: 'power-off', how: 'button', timeoutMs: 1000}, before: poweredOn},
+  {action: {kind: 'power-off', how: 'cut', timeoutMs: 1000}, before: poweredOn},
+  {
+    action: {
+      kind: 'stop-follow',
+      domain: 'web1',
+      images: [{disk: 'root', path: '/img/a.qcow2'}],
+      timeoutMs: 1000,
+    },
+    before: (world) => {
+      virsh(true)(world)
+      world.files.texts.set('/img/a.qcow2', 'an image')
+      world.state.record = recordOf('secondary')
+    },
+  },
+  {
+    action: {kind: 'lifecycle', domain: 'web1', poweroff: 'destroy', reboot: 'restart'},
+    before: ({state}) => {
+      let poweroff = 'restart'
+      state.answer = (argv) => {
+        if (argv.includes('set-lifecycle-action') && argv.includes('poweroff')) poweroff = argv.at(-2) ?? ''
+        return `<on_poweroff>${poweroff}</on_poweroff><on_reboot>restart</on_reboot>`
+      }
+    },
+  },
   {
     action: {kind: 'vm-continue'},
     before: ({model}) => {

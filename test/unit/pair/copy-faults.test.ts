@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import {copyFaults, filesOfCopy, type FileNow} from '../../../src/pair/copy-faults.js'
+import {copyFaults, filesOfCopy, writtenSinceStop, type FileNow} from '../../../src/pair/copy-faults.js'
 import type {PairRecord} from '../../../src/pair/record.js'
 import {acceptWords, decideStart} from '../../../src/pair/start-rules.js'
 import {recordOf, specOf} from '../../support/pair-fixtures.js'
@@ -76,6 +76,17 @@ test('none of it starts without its own word; a file that is gone starts with no
   assert.equal(decide(replaced, acceptWords.image), 'image-replaced')
   const missing = new Map([...intact, [root, undefined]])
   assert.match(decide(missing, ...Object.values(acceptWords)), /does not exist/)
+})
+
+test('a copy is at rest only while no image was written to since its clean stop', () => {
+  const rested = (change: object = {}) =>
+    known({images: known().images.map((image) => ({...image, modifiedNs: '5', ...change}))})
+  const now = new Map([...intact].map(([path, found]) => [path, found && {...found, modifiedNs: '5'}]))
+  assert.equal(writtenSinceStop(rested(), now), undefined)
+  assert.equal(writtenSinceStop(rested(), new Map([...now, [data, file({inode: '8', modifiedNs: '6'})]])), data)
+  assert.equal(writtenSinceStop(rested(), new Map([...now, [root, file({inode: '9', modifiedNs: '5'})]])), root)
+  assert.equal(writtenSinceStop(rested(), new Map([...now, [root, undefined]])), root)
+  assert.equal(writtenSinceStop(known(), now), root, 'a record that does not say when')
 })
 
 test.run()

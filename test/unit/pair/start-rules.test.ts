@@ -20,15 +20,45 @@ interface Case {
   readonly records: readonly PairRecord[]
   readonly silent?: readonly string[]
   readonly alone?: string
+  readonly on?: string
+  readonly atRest?: readonly string[]
   /** host that starts, or part of the refusal */
-  readonly expect: {readonly start: string; readonly merge?: boolean} | {readonly refuse: RegExp}
+  readonly expect:
+    {readonly start: string; readonly merge?: boolean; readonly equal?: boolean} | {readonly refuse: RegExp}
 }
 
 const cases: readonly Case[] = [
   {
     name: 'clean stop, same generation: no transfer, the primary',
     records: [recordOf('primary', {clean: true}), recordOf('secondary', {clean: true})],
-    expect: {start: 'alpha'},
+    atRest: ['alpha', 'beta'],
+    expect: {start: 'alpha', equal: true},
+  },
+  {
+    name: 'clean stop, same generation: no transfer, and either copy when it is named',
+    records: [recordOf('primary', {clean: true}), recordOf('secondary', {clean: true})],
+    on: 'beta',
+    atRest: ['alpha', 'beta'],
+    expect: {start: 'beta', equal: true},
+  },
+  {
+    name: 'clean stop, but one image was written to since: one copy starts, the other is copied',
+    records: [recordOf('primary', {clean: true}), recordOf('secondary', {clean: true})],
+    atRest: ['alpha'],
+    expect: {start: 'alpha', equal: false},
+  },
+  {
+    name: 'clean stop of the primary after a write that did not arrive: its copy, whatever is named',
+    records: [recordOf('primary', {clean: true, wasProtected: false}), recordOf('secondary', {clean: true})],
+    on: 'beta',
+    atRest: ['alpha', 'beta'],
+    expect: {refuse: /the copy to start is the one on alpha/},
+  },
+  {
+    name: 'only the primary noted its clean stop: the secondary is copied',
+    records: [recordOf('primary', {clean: true}), recordOf('secondary')],
+    atRest: ['alpha'],
+    expect: {start: 'alpha', equal: false},
   },
   {
     name: 'both unclean, neither alone: the primary',
@@ -146,9 +176,9 @@ const cases: readonly Case[] = [
   {name: 'no record at all', records: [], silent: ['alpha', 'beta'], expect: {refuse: /no host/}},
 ]
 
-for (const {name, records, silent = [], alone, expect} of cases) {
+for (const {name, records, silent = [], alone, on, atRest = [], expect} of cases) {
   test(name, () => {
-    const decision = decideStart({pair: 'web1', records, silent, alone})
+    const decision = decideStart({pair: 'web1', records, silent, alone, on, atRest})
     if ('refuse' in expect) {
       assert.ok('refuse' in decision, JSON.stringify(decision))
       assert.match(decision.refuse, expect.refuse)
@@ -156,6 +186,7 @@ for (const {name, records, silent = [], alone, expect} of cases) {
       assert.ok('start' in decision, JSON.stringify(decision))
       assert.is(decision.start, expect.start)
       assert.is(decision.merge, expect.merge ?? false)
+      assert.is(decision.equal, expect.equal ?? false)
     }
   })
 }

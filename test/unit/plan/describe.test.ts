@@ -5,6 +5,8 @@ import {planCreate} from '../../../src/plan/create.js'
 import {describeAction, describePlan} from '../../../src/plan/describe.js'
 import {planDestroy} from '../../../src/plan/destroy.js'
 import {planFailover} from '../../../src/plan/failover.js'
+import {planStartBoth} from '../../../src/plan/start-both.js'
+import {planStop} from '../../../src/plan/stop.js'
 import {assertGolden} from '../../support/golden.js'
 import {recordOf, specOf} from '../../support/pair-fixtures.js'
 import {suite} from '../../support/suite.js'
@@ -73,6 +75,36 @@ test('with kernel forwarding: create, failover and destroy, as a person could do
   for (const [name, plan] of Object.entries(plans)) {
     assertGolden(new URL(`../../golden/plan/describe-tc-${name}.txt`, import.meta.url), describePlan(plan))
   }
+})
+
+test('start of two equal copies, as a person could do it', () => {
+  const plan = planStartBoth({
+    planId: 'p',
+    identity,
+    primary: 'beta',
+    secondary: 'alpha',
+    generation,
+    leftOver: true,
+    xml,
+  })
+  assertGolden(new URL('../../golden/plan/describe-start-both.txt', import.meta.url), describePlan(plan))
+})
+
+test('stop of a protected pair, as a person could do it', () => {
+  const between = {planId: 'p', identity, primary: 'alpha', secondary: 'beta', guestMs: 120_000}
+  const plan = planStop({...between, primaryStopped: false, powerCut: false})
+  assertGolden(new URL('../../golden/plan/describe-stop.txt', import.meta.url), describePlan(plan))
+  const cut = planStop({...between, primaryStopped: false, powerCut: true})
+  assert.deepEqual(
+    cut.steps.map(({id}) => id),
+    ['alpha/off', 'beta/follow', 'beta/tidy', 'alpha/tidy'],
+  )
+  const rest = planStop({...between, primaryStopped: true, powerCut: false})
+  assert.deepEqual(
+    rest.steps.map(({id}) => id),
+    ['beta/follow', 'beta/tidy', 'alpha/tidy'],
+  )
+  assert.equal(rest.pointOfNoReturn, undefined)
 })
 
 const cases: ReadonlyArray<readonly [Action, readonly string[]]> = [

@@ -1,0 +1,209 @@
+import assert from 'node:assert/strict'
+import {execIn, type LabHost} from '../../src/lab/index.js'
+import type {PairStatus} from '../../src/pair/status.js'
+import {colo, coloOk, createPair, disk, guestAnswers, http, removePair, statusOf} from '../support/lab.js'
+import {suite, type T} from '../support/suite.js'
+
+const test = suite('the life of a guest')
+const minutes = 60_000
+const pair = 'life1'
+const guest = '10.77.0.31'
+
+/** One pair for all of them, in this order: each takes it as the one before has left it, and none goes on after one that failed. */
+let usable: 'not made' | 'yes' | 'no' = 'not made'
+function chained(title: string, body: (t: T) => Promise<void>, minutesAtMost: number): void {
+  test(
+    title,
+    async (t) => {
+      assert.notEqual(usable, 'no', 'an earlier test of this pair has failed')
+      const first = usable === 'not made'
+      usable = 'no'
+      if (first) await createPair({name: pair, model: 'virtio', nics: 1, disks: 1, byte: 31})
+      if (first) await guestAnswers(guest)
+      await body(t)
+      usable = 'yes'
+    },
+    minutesAtMost * minutes,
+  )
+}
+
+chained(
+  'stop and start with roles swapped: every acknowledged write is there, and nothing was copied',
+  async () => {
+    const sectors = Array.from({length: 8}, (_, n) => 3000 + n * 500)
+    for (const sector of sectors) await disk.write(0, sector, `before${sector}`, guest)
+    const stopped = (await coloOk('pair', 'stop', pair))['status'] as PairStatus
+    assert.deepEqual([stopped.state, stopped.reasons], ['stopped', []])
+    assert.equal(await contentOf('alpha'), await contentOf('beta'))
+    assert.equal((await coloOk('pair', 'stop', pair))['changed'], false, 'twice is once')
+
+    const started = await coloOk('pair', 'start', pair, '--on', 'beta')
+    const status = started['status'] as PairStatus
+    assert.deepEqual([status.state, status.primary], ['protected', 'beta'])
+    const steps = (started['timeline'] as ReadonlyArray<{step: string}>).map(({step}) => step)
+    assert.ok(steps.includes('beta/join-disks') && !steps.some((step) => step.endsWith('/copy-disks')), steps.join(' '))
+    await guestAnswers(guest)
+    for (const sector of sectors) assert.match(await disk.read(0, sector, guest), new RegExp(`before${sector}`))
+    await disk.write(0, 2000, 'after', guest)
+  },
+  4,
+)
+
+chained(
+  'a guest that reboots stays protected, or is protected again by itself',
+  async () => {
+    const resets = await eventsOf('beta', 'RESET')
+    await http('/reboot', {address: guest})
+    await until('the reset', async () => (await eventsOf('beta', 'RESET')) > resets)
+    await guestAnswers(guest)
+    await coloOk('pair', 'wait', pair, '--for', 'protected', '--timeout', '30s')
+    assert.match(await disk.read(0, 2000, guest), /after/)
+  },
+  2,
+)
+
+chained(
+  'a shutdown that only the secondary saw is a divergence: a checkpoint brings it level',
+  async () => {
+    const resets = await eventsOf('alpha', 'RESET')
+    await virsh('alpha', 'shutdown')
+    await until('the reset of the secondary', async () => (await eventsOf('alpha', 'RESET')) > resets)
+    await coloOk('pair', 'checkpoint', pair)
+    assert.equal((await statusOf(pair)).state, 'protected')
+    await guestAnswers(guest)
+  },
+  2,
+)
+
+chained(
+  'virsh shutdown on the host of the primary is followed on both sides; a start then copies nothing',
+  async () => {
+    await virsh('beta', 'shutdown')
+    await isStoppedCleanly()
+    const started = await coloOk('pair', 'start', pair)
+    assert.equal((started['status'] as PairStatus).primary, 'beta')
+    await guestAnswers(guest)
+  },
+  2,
+)
+
+chained(
+  'a guest that powers off while checkpoints run ends as stopped, clean, by the agents alone',
+  async (t) => {
+    await disk.write(0, 2001, 'last', guest)
+    const checkpoints = (async () => {
+      for (let ended = false; !ended && !t.signal.aborted;) ended = (await colo('pair', 'checkpoint', pair)).exit !== 0
+    })()
+    await http('/poweroff', {address: guest})
+    await checkpoints
+    await isStoppedCleanly()
+    const {stdout} = await execIn('alpha', [
+      'sh',
+      '-c',
+      `virsh list --all --name; nft list tables; ls /run/colo/scratch`,
+    ])
+    assert.doesNotMatch(stdout, /life1/, 'nothing of it is left on the host of the secondary')
+  },
+  2,
+)
+
+chained(
+  'a copy that was written to since the stop is not taken for an equal one',
+  async () => {
+    await execIn('alpha', ['touch', `/var/lib/colo/images/${pair}-0.qcow2`])
+    const started = await coloOk('pair', 'start', pair)
+    assert.equal((started['status'] as PairStatus).state, 'unprotected')
+    await guestAnswers(guest)
+    assert.match(await disk.read(0, 2001, guest), /last/)
+  },
+  2,
+)
+
+chained(
+  'a guest that reboots during a resync is protected at its end; one that powers off is stopped, and the resync says so',
+  async () => {
+    const first = coloOk('pair', 'resync', pair)
+    first.catch(() => undefined) // awaited below
+    await coloOk('pair', 'wait', pair, '--for', 'resyncing', '--timeout', '20s')
+    await http('/reboot', {address: guest})
+    assert.equal(((await first)['status'] as PairStatus).state, 'protected')
+    await guestAnswers(guest)
+
+    await coloOk('pair', 'failover', pair, '--to', 'beta', '--yes')
+    const second = colo('pair', 'resync', pair)
+    second.catch(() => undefined) // awaited below
+    await coloOk('pair', 'wait', pair, '--for', 'resyncing', '--timeout', '20s')
+    await http('/poweroff', {address: guest})
+    const {exit, json} = await second
+    assert.equal(exit, 5, JSON.stringify(json))
+    assert.match(JSON.stringify(json), /powered off/)
+    const status = await statusOf(pair)
+    assert.equal(status.state, 'stopped')
+    assert.ok(!status.reasons.some(({code}) => code === 'interrupted'), JSON.stringify(status.reasons))
+  },
+  4,
+)
+
+chained(
+  'a guest that ignores its power button goes on as before; --force power-cut ends it all the same',
+  async (t) => {
+    t.defer(() => removePair(pair))
+    await coloOk('pair', 'start', pair)
+    // the firmware and the kernel that boots hear no button yet
+    const refused = await colo('pair', 'stop', pair, '--timeout', '300ms')
+    assert.equal(refused.exit, 21, JSON.stringify(refused.json))
+    assert.equal((await statusOf(pair)).state, 'unprotected')
+    await guestAnswers(guest)
+    await coloOk('pair', 'resync', pair)
+    await disk.write(0, 2002, 'cut', guest)
+    assert.equal((await colo('pair', 'stop', pair, '--force', 'power-cut')).exit, 22, 'needs --yes without a terminal')
+    const cut = (await coloOk('pair', 'stop', pair, '--yes', '--force', 'power-cut'))['status'] as PairStatus
+    assert.deepEqual([cut.state, cut.reasons], ['stopped', []])
+    assert.equal(await contentOf('alpha'), await contentOf('beta'))
+  },
+  4,
+)
+
+/** The agents alone end it: both records clean, and equal. */
+async function isStoppedCleanly(): Promise<void> {
+  const waited = await colo('pair', 'wait', pair, '--for', 'stopped', '--timeout', '60s')
+  if (waited.exit !== 0) throw new Error(`${JSON.stringify(waited.json)} ${await lastEvents()}`)
+  assert.deepEqual((await statusOf(pair)).reasons, [])
+  for (const host of ['alpha', 'beta'] as const) {
+    const {stdout} = await execIn(host, ['cat', `/var/lib/colo/pairs/${pair}/record.json`])
+    assert.equal((JSON.parse(stdout) as {clean: boolean}).clean, true, host)
+  }
+}
+
+/** What the agents saw last, for a report on failure. */
+async function lastEvents(): Promise<string> {
+  const {events} = (await coloOk('pair', 'events', pair)) as {events: ReadonlyArray<Record<string, unknown>>}
+  return events
+    .slice(-24)
+    .map(({host, atMs, type, data}) => `${String(host)} ${String(atMs)} ${String(type)} ${JSON.stringify(data)}`)
+    .join('\n')
+}
+
+async function virsh(host: LabHost, command: string): Promise<void> {
+  await execIn(host, ['virsh', '--quiet', command, pair])
+}
+
+/** How many events of a type the agent of a host has recorded. */
+async function eventsOf(host: LabHost, type: string): Promise<number> {
+  const {events} = (await coloOk('pair', 'events', pair)) as {events: ReadonlyArray<{host: string; type: string}>}
+  return events.filter((event) => event.host === host && event.type === type).length
+}
+
+async function until(what: string, probe: () => Promise<boolean>): Promise<void> {
+  const end = performance.now() + 60_000
+  while (!(await probe())) if (performance.now() > end) throw new Error(`${what} never came`)
+}
+
+/** The content of the disk's image as it lies on a host, as one hash. */
+async function contentOf(host: LabHost): Promise<string> {
+  const image = `/var/lib/colo/images/${pair}-0.qcow2`
+  const script = `qemu-img convert -U -f qcow2 -O raw ${image} /tmp/content && sha256sum </tmp/content; rm -f /tmp/content`
+  return (await execIn(host, ['sh', '-c', script], {timeoutMs: 30_000})).stdout
+}
+
+test.run()
