@@ -75,6 +75,37 @@ chained(
   2,
 )
 
+/** What an operator who does not know of the pair may try on a copy; QEMU and libvirt refuse all of it while the copy is in lock-step. */
+const refusedInLockStep: readonly string[] = [
+  'virsh save life1 /tmp/life1.save',
+  'virsh managedsave life1',
+  'virsh snapshot-create-as life1 snap',
+  'virsh snapshot-create-as life1 snap --disk-only',
+  'virsh dump life1 /tmp/life1.core --memory-only',
+  'virsh migrate --live life1 qemu+ssh://gamma/system',
+  'virsh attach-device life1 /tmp/rng.xml --live',
+  'virsh start life1',
+]
+
+chained(
+  'virsh on a member in lock-step: refused, or undone by the next checkpoint; the pair stays protected',
+  async () => {
+    for (const host of ['alpha', 'beta'] as const) {
+      await execIn(host, ['sh', '-c', rngDevice])
+      for (const command of refusedInLockStep) {
+        const {stdout} = await execIn(host, ['sh', '-c', `${command} >/dev/null 2>&1; echo $?`])
+        assert.notEqual(stdout.trim(), '0', `${host}: ${command}`)
+      }
+      await virsh(host, 'suspend')
+      await coloOk('pair', 'checkpoint', pair)
+      const {state, reasons} = await statusOf(pair)
+      assert.deepEqual([state, reasons], ['protected', []], host)
+    }
+    await guestAnswers(guest)
+  },
+  3,
+)
+
 chained(
   'virsh shutdown on the host of the primary is followed on both sides; a start then copies nothing',
   async () => {
@@ -115,6 +146,18 @@ chained(
     assert.equal((started['status'] as PairStatus).state, 'unprotected')
     await guestAnswers(guest)
     assert.match(await disk.read(0, 2001, guest), /last/)
+
+    // alone, a copy is an ordinary domain to virsh: what it does is named, with what takes it back
+    const {primary = 'alpha'} = await statusOf(pair)
+    const host = primary as LabHost
+    await virsh(host, 'suspend')
+    assert.deepEqual(await remedyOf('guest-paused'), [`on ${host}: virsh resume ${pair}`])
+    await virsh(host, 'resume')
+    await execIn(host, ['sh', '-c', `${rngDevice}; virsh attach-device ${pair} /tmp/rng.xml --live`])
+    const [detach = ''] = await remedyOf('device-attached')
+    assert.equal((await colo('pair', 'resync', pair)).exit, 5, 'no second copy can be made with it')
+    await execIn(host, ['sh', '-c', detach.replace(`on ${host}: `, '')])
+    await until('the end of the device', async () => (await remedyOf('device-attached')).length === 0)
   },
   2,
 )
@@ -173,6 +216,13 @@ async function isStoppedCleanly(): Promise<void> {
     const {stdout} = await execIn(host, ['cat', `/var/lib/colo/pairs/${pair}/record.json`])
     assert.equal((JSON.parse(stdout) as {clean: boolean}).clean, true, host)
   }
+}
+
+const rngDevice = `echo '<rng model="virtio"><backend model="random">/dev/urandom</backend></rng>' >/tmp/rng.xml`
+
+async function remedyOf(code: string): Promise<Array<string | undefined>> {
+  const {reasons} = await statusOf(pair)
+  return reasons.filter((each) => each.code === code).map(({remedy}) => remedy)
 }
 
 /** What the agents saw last, for a report on failure. */
