@@ -139,8 +139,3 @@ async function perform(context: OperationContext, world: World, line: string): P
       throw new Error(`the operator of the model does not know "colo pair ${verb}": test/support/world/operator.ts`)
   }
 }
-
-/** Commands that a text names: `colo pair failover web1 --to beta; ...`. */
-export function commandsIn(text: string | undefined): string[] {
-  return [...(text ?? '').matchAll(/colo pair ([a-z-]+(?: [^;&,:()\n]+)?)/g)].map(([, line = '']) => line.trim())
-}

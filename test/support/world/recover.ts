@@ -1,6 +1,6 @@
 import {ColoError} from '../../../src/errors.js'
 import type {Operator} from './operator.js'
-import {commandsIn} from './operator.js'
+import {commandsIn} from '../remedies.js'
 
 /** Where the remedies must lead. `gone`: no host knows the pair any more. */
 export type Goal = 'protected' | 'stopped' | 'gone'

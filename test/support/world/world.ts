@@ -9,6 +9,7 @@ import {imagePath, specOf} from '../../unit/host/samples.js'
 import {ModelAgent} from './agent.js'
 import {Host} from './host.js'
 import type {Qemu} from './qemu.js'
+import {randomOf} from './random.js'
 
 /** A rule of design.md, section 3, does not hold. */
 export class Violation extends Error {}
@@ -333,15 +334,4 @@ export function turn(): Promise<void> {
   return new Promise((resolve) => {
     setImmediate(resolve)
   })
-}
-
-/** mulberry32: small, and the same on every machine. */
-export function randomOf(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
-  }
 }
