@@ -12,6 +12,7 @@ import {
   statusOf,
   writePairFile,
   type GuestSpec,
+  type StreamSummary,
 } from '../support/lab.js'
 import {commandsIn, leadsElsewhere} from '../support/remedies.js'
 import {strike, type Strike} from './strike.js'
@@ -86,8 +87,8 @@ export class Session {
     await this.#write()
     const file = await writePairFile(this.#guest)
     const keepsConnection = operation === 'failover' || operation === 'failover-dead' || operation === 'resync'
-    const stream = keepsConnection ? await openStream(this.#address) : undefined
-    const heard = await Promise.all(hosts.map((host) => capture(host, `ether src ${this.#mac} and ip`)))
+    const stream = keepsConnection ? once(await openStream(this.#address)) : undefined
+    const heard = (await Promise.all(hosts.map((host) => capture(host, `ether src ${this.#mac} and ip`)))).map(once)
     const tried: string[] = []
     let chosen: Strike | undefined
     try {
@@ -103,7 +104,7 @@ export class Session {
       const text = `${operation} ${JSON.stringify(chosen)}: ${(error as Error).message}; tried: ${tried.join(' | ')}`
       throw new Error(text, {cause: error})
     } finally {
-      await stream?.kill()
+      await stream?.stop().catch(() => undefined)
       await Promise.all(heard.map(({stop}) => stop().catch(() => undefined)))
       await file.remove()
     }
@@ -194,8 +195,8 @@ export class Session {
   async #check(
     operation: Operation,
     seen: {
-      readonly stream: Awaited<ReturnType<typeof openStream>> | undefined
-      readonly heard: ReadonlyArray<Awaited<ReturnType<typeof capture>>>
+      readonly stream: Stoppable<StreamSummary> | undefined
+      readonly heard: ReadonlyArray<Stoppable<string[]>>
     },
   ): Promise<void> {
     if (operation !== 'destroy') await guestAnswers(this.#address)
@@ -211,6 +212,16 @@ export class Session {
     for (const [sector, value] of this.#written)
       assert.match(await disk.read(0, sector, this.#address), new RegExp(value), `sector ${sector} is lost`)
   }
+}
+
+interface Stoppable<R> {
+  readonly stop: () => Promise<R>
+}
+
+/** Stopped once, whoever asks; both get the same. */
+function once<R>(running: Stoppable<R>): Stoppable<R> {
+  let result: Promise<R> | undefined
+  return {stop: () => (result ??= running.stop())}
 }
 
 const hosts = ['alpha', 'beta'] as const
