@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import {execFileSync} from 'node:child_process'
 import {placesOf, draw} from '../soak/cases.js'
-import {Session, type Operation, type Outcome} from '../soak/session.js'
-import type {Strike} from '../soak/strike.js'
+import {Session, type Operation, type Outcome, type Outline} from '../soak/session.js'
+import {hold, type Strike} from '../soak/strike.js'
+import {colo, coloOk, statusOf} from '../support/lab.js'
 import {suite} from '../support/suite.js'
 import {randomOf} from '../support/world/random.js'
 
@@ -47,15 +48,55 @@ for (const {operation, where, victims} of samples) {
   )
 }
 
+test(
+  'S5: Ctrl-C before the point of no return takes everything back, after it names the command that finishes',
+  async () => {
+    const before = await struck('failover', ({fence}) => ({...fence, state: 'done', victim: 'interrupt'}))
+    assert.equal(before.exit, 130, before.stderr)
+    assert.match(before.stderr, /what was done has been taken back/)
+    // the secondary may have left lock-step by then, so the old primary goes on alone, and nothing is left to finish
+    assert.ok(!before.tried.some((line) => line.startsWith('failover')), before.tried.join(' | '))
+    const after = await struck('failover', ({near: [point]}) => ({...point!, state: 'done', victim: 'interrupt'}))
+    assert.equal(after.exit, 130, after.stderr)
+    assert.match(after.stderr, /finish it: colo pair failover kp1 --to/)
+  },
+  4 * minutes,
+)
+
+test(
+  'two operators: one wins, the other is told who holds the lock and why; a dead owner keeps nothing',
+  async () => {
+    const plan = (await coloOk('pair', 'failover', 'kp1', '--yes', '--no-resync', '--dry-run'))['plan'] as Outline
+    const fence = plan.steps.find(({id}) => id.endsWith('/fence'))
+    assert.ok(fence)
+    const first = await hold(['failover', 'kp1', '--yes', '--no-resync'], {step: fence.id, state: 'started'})
+    for (const line of [['resync'], ['failover']]) {
+      const {exit, json} = await colo('pair', ...line, 'kp1', '--yes')
+      assert.equal(exit, 4, JSON.stringify(json))
+      assert.match(JSON.stringify(json), /kp1 is being changed by \S+ pid \d+: fail over kp1 to \w+, since 20\d\d-/)
+    }
+    assert.equal((await statusOf('kp1')).state, 'failing-over', 'a reader is not held up')
+    await first.kill()
+    await coloOk('pair', 'failover', 'kp1', '--yes', '--to', plan.title.split(' ').at(-1) ?? '')
+    assert.equal((await statusOf('kp1')).state, 'protected')
+  },
+  2 * minutes,
+)
+
 test('nothing of the pair is left', () => session.end(), minutes)
 
 async function struck(
   operation: Operation,
-  choose: (places: {readonly near: readonly Strike[]; readonly others: readonly Strike[]}) => Strike,
+  choose: (places: {
+    readonly near: readonly Strike[]
+    readonly others: readonly Strike[]
+    readonly fence: Strike
+  }) => Strike,
 ): Promise<Outcome> {
   const outcome = await session.run(operation, (plan) => {
     const {near, others} = placesOf(plan)
-    return choose({near, others})
+    const fence = others.find(({step}) => step.endsWith('/fence')) ?? others[0]!
+    return choose({near, others, fence})
   })
   assert.ok(outcome.reached, `${operation} never came to ${JSON.stringify(outcome.strike)}`)
   return outcome
