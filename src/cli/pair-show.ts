@@ -61,6 +61,9 @@ export function showText({pair, spec, members}: PairShowDocument): string {
 function specLines({vm, disks, nics, checkpoint}: PairSpec): string[] {
   return [
     `  vm: ${vm.vcpus} vcpus, ${formatBytes(vm.memoryBytes)}, machine ${vm.machine}, cpu ${vm.cpu}`,
+    ...(vm.imported === undefined || vm.imported.dropped.length === 0
+      ? []
+      : [`  left out of the imported definition: ${vm.imported.dropped.join(', ')}`]),
     ...disks.map((disk) => `  disk ${disk.name}: ${disk.bus}, ${disk.format}, ${formatBytes(disk.sizeBytes)}`),
     ...nics.map((nic) => `  nic ${nic.name}: ${nic.model}, ${nic.mac}, uncompared frames: ${nic.uncompared}`),
     `  checkpoint every ${checkpoint.intervalMs} ms, answers are compared for ${checkpoint.compareTimeoutMs} ms`,
