@@ -55,7 +55,7 @@ const domain = [
   v.strictObject({kind: kind('domain-define'), uuid: word, xml: v.string(), autostart: v.boolean()}),
   v.strictObject({kind: kind('vm-continue')}),
   v.strictObject({kind: kind('vm-await'), states: v.array(word), timeoutMs}),
-  v.strictObject({kind: kind('tcg-settle'), timeoutMs}),
+  v.strictObject({kind: kind('tcg-settle'), timeoutMs, boots: v.exactOptional(v.literal('firmware'))}),
 ] as const
 
 const block = [

@@ -93,7 +93,12 @@ export type DomainAction =
    * TCG only: waits until the guest has stopped running new code, as it does when it has booted; goes on after `timeoutMs` with a note. QEMU
    * overwrites the memory of a secondary at each checkpoint without dropping what TCG had translated of it (decision 16).
    */
-  | {readonly kind: 'tcg-settle'; readonly timeoutMs: number}
+  | {
+      readonly kind: 'tcg-settle'
+      readonly timeoutMs: number
+      /** it was just switched on: quiet phases of firmware and boot loader do not count, and the limit begins after them */
+      readonly boots?: 'firmware'
+    }
 
 /** QMP block layer. Node names are those of `PairLayout`. */
 export type BlockAction =

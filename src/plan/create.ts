@@ -42,6 +42,7 @@ export function planCreate(input: CreateInput): Plan {
     primary,
     secondary,
     generation: input.generation,
+    ...(identity.spec.vm.kernel === undefined ? {boots: 'firmware'} : {}),
     otherwise: nextGeneration(input.generation, input.planId),
     xml,
   }

@@ -30,6 +30,8 @@ export interface AttachInput {
   /** the one in which the primary goes on alone again when the record that says `protected` is taken back */
   readonly otherwise: Generation
   readonly xml: MemberXml
+  /** the primary was switched on by this very plan, and its firmware looks for the disk */
+  readonly boots?: 'firmware'
 }
 
 /**
@@ -130,7 +132,15 @@ export function enterLockStep({identity, layout, primary, secondary}: AttachInpu
       'migrate',
       'copy the memory and enter lock-step',
       [
-        ...(identity.accel === 'tcg' ? [{kind: 'tcg-settle', timeoutMs: attachLimits.settle} as const] : []),
+        ...(identity.accel === 'tcg'
+          ? [
+              {
+                kind: 'tcg-settle',
+                timeoutMs: attachLimits.settle,
+                ...(input.boots === undefined ? {} : {boots: input.boots}),
+              } as const,
+            ]
+          : []),
         ...network.awaitLinks(layout, attachLimits.links),
         {kind: 'colo-capabilities', side: 'primary'},
         {

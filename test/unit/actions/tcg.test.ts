@@ -1,6 +1,8 @@
 import * as assert from 'uvu/assert'
 import {isSettled, parseJit} from '../../../src/agent/actions/tcg.js'
+import {performAction} from '../../../src/agent/actions/index.js'
 import {suite} from '../../support/suite.js'
+import {world} from './context.js'
 
 const test = suite('tcg-settle')
 
@@ -30,6 +32,21 @@ test('a guest that boots is not settled, one that serves is', () => {
 
 test('an emptied cache tells nothing', () => {
   assert.is(isSettled({blocks: 100_000, invalidated: 1}, {blocks: 20, invalidated: 1}), false)
+})
+
+/** Lines of `info jit` of a firmware that loads a kernel for a while, and of the booted guest; one for each time it is asked. */
+const fromDisk = [1569, 5872, 5873, 5873, 5873, 8397, 8400, 21_340, 110_053, 110_400]
+
+test('firmware that reads its disk without new code is not taken for a booted guest', async () => {
+  const ask = async (boots: 'firmware' | undefined): Promise<number> => {
+    const {context, session} = world()
+    let asked = 0
+    session.on({'human-monitor-command': () => text([fromDisk[asked++] ?? 110_400, 0])})
+    await performAction({kind: 'tcg-settle', timeoutMs: 30_000, ...(boots && {boots})}, context)
+    return asked
+  }
+  assert.is(await ask('firmware'), fromDisk.length)
+  assert.is(await ask(undefined), 3)
 })
 
 test.run()
