@@ -125,7 +125,7 @@ export function prepareComparer({identity, layout, primary, primaryWasSecondary}
 }
 
 /** The memory follows while every write goes to both copies already; ends with a checkpoint that completed after all of it. */
-export function enterLockStep({identity, layout, primary, secondary}: AttachInput): Step[] {
+export function enterLockStep({identity, layout, primary, secondary, boots}: AttachInput): Step[] {
   return [
     step(
       primary,
@@ -137,7 +137,7 @@ export function enterLockStep({identity, layout, primary, secondary}: AttachInpu
               {
                 kind: 'tcg-settle',
                 timeoutMs: attachLimits.settle,
-                ...(input.boots === undefined ? {} : {boots: input.boots}),
+                ...(boots === undefined ? {} : {boots}),
               } as const,
             ]
           : []),
