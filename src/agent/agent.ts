@@ -9,6 +9,7 @@ import type {Run} from '../os/process.js'
 import {listenUnix} from '../os/sockets.js'
 import type {PairRecord} from '../pair/record.js'
 import {BootList} from './boot-list.js'
+import {AuditLog} from './audit-log.js'
 import {BeaconService} from './beacon-service.js'
 import {serveClient} from './client.js'
 import {FenceLifter} from './fence-lifter.js'
@@ -30,6 +31,8 @@ export interface AgentOptions {
   readonly host: string
   readonly version: string
   readonly socketPath: string
+  /** who changed what, a line each; nowhere unless told */
+  readonly auditFile?: string | undefined
   readonly roots: Roots
   readonly files: Files
   readonly clock: Clock
@@ -103,6 +106,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const lifter = new FenceLifter({host, files, locks, runner, ending: ending.signal, problem})
   const methods: AgentMethods = new AgentMethods({
     hello,
+    audit: new AuditLog({files, clock, host, file: options.auditFile, problem}),
     clock,
     locks,
     members,

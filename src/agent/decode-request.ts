@@ -12,6 +12,13 @@ const label = v.pipe(word, v.maxLength(400))
 /** libvirt takes almost anything; what could be an option of virsh, or several lines, is not asked for. */
 const domainName = v.pipe(word, v.maxLength(200), v.regex(/^[^-/][^/]*$/u, 'the name of a libvirt domain'))
 
+const origin = v.strictObject({
+  user: label,
+  sudo: v.exactOptional(label),
+  from: v.exactOptional(label),
+  argv: v.pipe(v.array(v.pipe(v.string(), v.maxLength(400))), v.maxLength(100)),
+})
+
 const params = {
   hello: nothing,
   'pairs.list': nothing,
@@ -20,9 +27,9 @@ const params = {
   'domain.read': v.strictObject({domain: domainName}),
   'lock.acquire': v.strictObject({pair: pairName, owner: label, purpose: label}),
   'lock.release': onePair,
-  'intent.write': v.strictObject({pair: pairName, plan: planSchema, owner: label}),
+  'intent.write': v.strictObject({pair: pairName, plan: planSchema, owner: label, origin: v.exactOptional(origin)}),
   'intent.read': onePair,
-  'intent.clear': onePair,
+  'intent.clear': v.strictObject({pair: pairName, result: v.exactOptional(v.picklist(['done', 'taken back']))}),
   'steps.run': steps,
   'steps.undo': steps,
   'generation.learn': v.strictObject({pair: pairName, generation: generationSchema, alone: v.boolean()}),

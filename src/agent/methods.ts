@@ -3,6 +3,7 @@ import {exitCodes} from '../exit-codes.js'
 import type {Clock} from '../os/clock.js'
 import type {HostFacts} from '../host/facts.js'
 import type {BootList} from './boot-list.js'
+import type {AuditLog} from './audit-log.js'
 import type {Client} from './client.js'
 import type {LockOwner, Locks} from './locks.js'
 import type {Member} from './member.js'
@@ -20,6 +21,7 @@ export interface MethodDeps {
   readonly members: Members
   readonly observer: ObserverDeps
   readonly runner: StepRunner
+  readonly audit: AuditLog
   readonly boots: BootList
   /** settles when the pairs on the disk are known */
   readonly opened: () => Promise<unknown>
@@ -61,7 +63,7 @@ export class AgentMethods {
   /** A connection ended: its locks end, except those whose steps still run. */
   clientGone(client: Client): void {
     for (const pair of this.#deps.locks.heldBy(client)) {
-      if (this.#busy.get(pair) !== client) this.#deps.locks.release(pair, client)
+      if (this.#busy.get(pair) !== client) this.#release(pair, client)
     }
   }
 
@@ -73,24 +75,26 @@ export class AgentMethods {
     'domain.read': async ({domain}) => ({domain: await this.#deps.readDomain(domain)}),
     'lock.acquire': (params, {client}) => this.#acquire(params, client),
     'lock.release': ({pair}, {client}) => {
-      this.#deps.locks.release(pair, client)
+      this.#release(pair, client)
       return Promise.resolve({})
     },
-    'intent.write': async ({pair, plan, owner}, {client}) => {
+    'intent.write': async ({pair, plan, owner, origin}, {client}) => {
       this.#deps.locks.require(pair, client, 'writing an intent')
       if (plan.pair !== pair) throw new ConflictError(`a plan for ${plan.pair} is no intent of ${pair}`)
       const member = await this.#deps.members.open(pair)
       await member.intents.write(plan, owner, this.#deps.clock.now())
+      this.#deps.audit.begin({pair, plan, owner, origin}, member.records.current?.generation)
       return {}
     },
     'intent.read': async ({pair}) => {
       const intent = await (await this.#deps.members.open(pair)).intents.read()
       return {plan: intent?.plan, done: intent?.done ?? [], committed: intent?.committed ?? false}
     },
-    'intent.clear': async ({pair}, {client}) => {
+    'intent.clear': async ({pair, result}, {client}) => {
       this.#deps.locks.require(pair, client, 'clearing an intent')
       const member = await this.#deps.members.open(pair)
       await member.intents.clear()
+      this.#deps.audit.end(pair, result ?? 'done', member.records.current?.generation)
       await this.#deps.members.forgetIfEmpty(pair)
       return {}
     },
@@ -113,6 +117,13 @@ export class AgentMethods {
     'events.read': (params, {client, id}) => this.#readEvents(params, client, id),
     'stats.read': (params, {client, id}) => this.#readStats(params, client, id),
     'trace.set': ({pair, tracing}) => this.#setTracing(pair, tracing),
+  }
+
+  #release(pair: string, client: Client): void {
+    const {locks, audit, members} = this.#deps
+    if (locks.ownerOf(pair) !== client) return
+    locks.release(pair, client)
+    audit.end(pair, 'unfinished', members.peek(pair)?.records.current?.generation)
   }
 
   /** Members are asked side by side. When all are asked, one with a broken record is left out; asked by name it is an error. */
@@ -168,7 +179,7 @@ export class AgentMethods {
     } finally {
       this.#busy.delete(pair)
       observer.filters.invalidate()
-      if (client.gone.aborted) locks.release(pair, client)
+      if (client.gone.aborted) this.#release(pair, client)
     }
   }
 

@@ -9,6 +9,9 @@ export const protocolVersion = 1
 /** The agent's UNIX socket, root only (0600). Frames are JSON, one per line, UTF-8, at most 10 MB. */
 export const agentSocketPath = '/run/colo/agent.sock'
 
+/** Who changed what; rotated by logrotate. */
+export const auditFile = '/var/log/colo/audit.log'
+
 /** Command to agent. `id` is chosen by the command, unique on the connection. */
 export interface Request<M extends Method = Method> {
   readonly id: number
@@ -76,6 +79,20 @@ export interface PlainDomain {
   readonly checkpoints: readonly string[]
 }
 
+/** Who gave a command, as far as its machine knows. */
+export interface CommandOrigin {
+  readonly user: string
+  /** who became that user by sudo */
+  readonly sudo?: string
+  /** address of the ssh client whose login this is */
+  readonly from?: string
+  /** words of the command line, without secrets */
+  readonly argv: readonly string[]
+}
+
+/** How a change of a pair went: `unfinished` when its command went away, or stopped after its point of no return. */
+export type AuditResult = 'begun' | 'done' | 'taken back' | 'unfinished'
+
 /** Every call of the API: parameters and result. A lock is held by the connection that took it and ends with it. */
 export interface Methods {
   hello: {params: Record<string, never>; result: Hello}
@@ -89,9 +106,13 @@ export interface Methods {
   'lock.acquire': {params: {pair: string; owner: string; purpose: string}; result: LockHolder}
   'lock.release': {params: {pair: string}; result: Record<string, never>}
   /** fsyncs the intent of a plan on this host; needs the lock */
-  'intent.write': {params: {pair: string; plan: Plan; owner: string}; result: Record<string, never>}
+  'intent.write': {
+    params: {pair: string; plan: Plan; owner: string; origin?: CommandOrigin}
+    result: Record<string, never>
+  }
   'intent.read': {params: {pair: string}; result: {plan: Plan | undefined; done: readonly string[]; committed: boolean}}
-  'intent.clear': {params: {pair: string}; result: Record<string, never>}
+  /** `result` is for the audit log; `done` unless told */
+  'intent.clear': {params: {pair: string; result?: 'done' | 'taken back'}; result: Record<string, never>}
   /** runs steps in order, stops at the first failure; needs the lock; progress lines while it runs */
   'steps.run': {params: {pair: string; steps: readonly Step[]}; result: {done: readonly string[]}}
   /** runs the undo actions of the given steps in reverse order; collects failures */

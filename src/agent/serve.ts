@@ -1,5 +1,6 @@
 import {readFile} from 'node:fs/promises'
 import {hostname} from 'node:os'
+import {dirname, join} from 'node:path'
 import {systemClock} from '../os/clock.js'
 import {bindDatagrams} from '../os/datagrams.js'
 import {nodeFiles} from '../os/files-node.js'
@@ -7,7 +8,7 @@ import {run} from '../os/process.js'
 import {connectQmp} from '../qmp/session.js'
 import {startAgent, type Agent, type AgentOptions} from './agent.js'
 import {defaultRoots} from './member-layout.js'
-import {agentSocketPath} from './protocol.js'
+import {agentSocketPath, auditFile} from './protocol.js'
 
 /** What `colo agent` may be told; the rest is the host's. */
 export interface ServeOptions {
@@ -23,6 +24,7 @@ export async function serve(options: ServeOptions, problem: (text: string) => vo
     host: options.host ?? hostname(),
     version: await ownVersion(),
     socketPath: options.socketPath ?? agentSocketPath,
+    auditFile: options.stateRoot === undefined ? auditFile : join(dirname(options.stateRoot), 'audit.log'),
     roots: {
       stateRoot: options.stateRoot ?? defaultRoots.stateRoot,
       runRoot: options.runRoot ?? defaultRoots.runRoot,

@@ -3,6 +3,7 @@ import type {Confirm, OperationContext, ProgressSink} from '../operation/context
 import {systemClock} from '../os/clock.js'
 import type {HostEntry, Inventory} from '../pair/inventory.js'
 import type {Progress} from '../ui/tasks.js'
+import {commandOrigin} from './origin.js'
 
 /** How a command reaches a host's agent; tests give a scripted one. */
 export type Connect = (host: HostEntry, signal: AbortSignal) => Promise<AgentClient>
@@ -30,7 +31,9 @@ export const silentProgress: Progress = {
 /** Builds what operations get; connections are remembered until `close`. */
 export async function openContext(parts: ContextParts): Promise<OpenContext> {
   const clients = new Set<AgentClient>()
-  const owner = await ownerText()
+  const {hostname, userInfo} = await import('node:os')
+  const user = userName(userInfo)
+  const owner = `${user}@${hostname()} pid ${process.pid}`
   return {
     context: {
       inventory: parts.inventory,
@@ -43,6 +46,7 @@ export async function openContext(parts: ContextParts): Promise<OpenContext> {
       newId: () => crypto.randomUUID(),
       newKey: () => Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString('hex'),
       owner,
+      origin: commandOrigin(user, process.env, process.argv.slice(2)),
       signal: parts.signal,
       progress: parts.progress,
       confirm: parts.confirm,
@@ -54,12 +58,7 @@ export async function openContext(parts: ContextParts): Promise<OpenContext> {
   }
 }
 
-/** `root@adminhost pid 4711`; a user without a name (containers) is shown by number. */
-async function ownerText(): Promise<string> {
-  const {hostname, userInfo} = await import('node:os')
-  return `${userName(userInfo)}@${hostname()} pid ${process.pid}`
-}
-
+/** A user without a name (containers) is shown by number. */
 function userName(userInfo: () => {readonly username: string}): string {
   try {
     return userInfo().username

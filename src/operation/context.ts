@@ -1,7 +1,7 @@
 import type {AgentClient} from '../host/agent-client.js'
 import type {Clock} from '../os/clock.js'
 import type {HostEntry, Inventory} from '../pair/inventory.js'
-import type {StepProgress} from '../agent/protocol.js'
+import type {CommandOrigin, StepProgress} from '../agent/protocol.js'
 import type {Plan} from '../plan/plan.js'
 
 /** What every operation on pairs gets from the command: hosts, time, ids, and how to talk to the person. */
@@ -16,6 +16,8 @@ export interface OperationContext {
   readonly newKey: () => string
   /** who runs this, for locks and the audit line: `root@adminhost pid 4711` */
   readonly owner: string
+  /** the same in detail, for the audit logs of the hosts */
+  readonly origin?: CommandOrigin
   /** aborted by the first Ctrl-C or SIGTERM */
   readonly signal: AbortSignal
   readonly progress: ProgressSink

@@ -47,7 +47,7 @@ export async function runPlan(
     context.progress.planned(plan)
     await running.writeIntent()
     await running.runSteps(options.timeoutMs)
-    await running.clearIntent()
+    await running.clearIntent('done')
     return running.timeline
   } finally {
     await running.unlock()
@@ -123,21 +123,26 @@ class RunningPlan {
     try {
       await Promise.all(
         [...this.#clients.values()].map((client) =>
-          client.call('intent.write', {pair, plan: this.#plan, owner: this.#context.owner}),
+          client.call('intent.write', {
+            pair,
+            plan: this.#plan,
+            owner: this.#context.owner,
+            ...(this.#context.origin && {origin: this.#context.origin}),
+          }),
         ),
       )
     } catch (error) {
-      await this.clearIntent() // nothing was begun
+      await this.clearIntent('taken back') // nothing was begun
       throw error
     }
   }
 
   /** What was done stays done when an agent went away at the very end; its note of this plan is then left behind. */
-  async clearIntent(): Promise<void> {
+  async clearIntent(result: 'done' | 'taken back'): Promise<void> {
     const {pair} = this.#plan
     await Promise.all(
       [...this.#clients].map(async ([host, client]) => {
-        await client.call('intent.clear', {pair}).catch((error: unknown) => {
+        await client.call('intent.clear', {pair, result}).catch((error: unknown) => {
           this.#context.progress.note(`left behind: the note of this plan on ${host}: ${textOf(error)}`)
         })
       }),
@@ -227,13 +232,13 @@ class RunningPlan {
   async #undo(cause: unknown): Promise<void> {
     const begun = this.#plan.steps.filter(({id}) => this.#started.has(id) || this.#done.has(id)).reverse()
     if (begun.length === 0) {
-      await this.clearIntent()
+      await this.clearIntent('taken back')
       return
     }
     this.#context.progress.note(`taking back: ${textOf(cause)}`)
     const left: string[] = []
     for (const batch of batches(begun)) left.push(...(await this.#undoBatch(batch)))
-    if (left.length === 0) await this.clearIntent()
+    if (left.length === 0) await this.clearIntent('taken back')
     for (const line of left) this.#context.progress.note(`left behind: ${line}`)
   }
 

@@ -1,6 +1,7 @@
 import {areEqualCopies} from './clean-stop.js'
 import {kinship, standing} from './generation.js'
 import {downReasons} from './health/down.js'
+import {fullFaults} from './health/full.js'
 import {modeFaults, worstOf} from './health/lock-step.js'
 import {meddlingReasons} from './health/meddling.js'
 import {protectionFaults} from './health/protection.js'
@@ -233,7 +234,8 @@ function inLockStep(pair: string, primary: Known, other: Known | undefined, sile
     return {state: 'unprotected', reasons: [reason('other-generation', message, options)]}
   }
   if (isOnTrial(other.record)) return {state: 'failing-over', reasons: [onTrial(pair, primary, other)]}
-  if (currencyOf(other.record) !== 'promotable') return {state: 'unprotected', reasons: [notPromotable(other, pair)]}
+  if (currencyOf(other.record) !== 'promotable')
+    return {state: 'unprotected', reasons: [...fullFaults(pair, primary, other), notPromotable(other, pair)]}
   const modes = modeFaults(pair, primary, other)
   if (modes.length > 0) return {state: 'suspect', reasons: modes}
   const meddling = [primary, other].flatMap((member) => meddlingReasons(pair, member))

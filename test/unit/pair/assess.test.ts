@@ -36,6 +36,27 @@ test('two generations in lock-step are not protected (S7)', () => {
   assert.is(state({...primary, record}, secondary).state, 'unprotected')
 })
 
+test('no room left on the secondary: named first, before and after its copy is known to be unequal', () => {
+  const noRoom = 'write on nbd0: No space left on device'
+  const wrote = memberOf('primary', {latched: [{kind: 'quorum-report-bad', atMs: 1, detail: noRoom}]})
+  const own = {kind: 'block-io-error', atMs: 1, detail: 'write on : No space left on device'} as const
+  const marked = {record: recordOf('secondary', {marks: {notPromotable: 'a checkpoint completed after missed writes'}})}
+  for (const [code, other] of [
+    ['disk-full', secondary],
+    ['disk-full', {...secondary, ...marked}],
+    ['scratch-full', memberOf('secondary', {latched: [own]})],
+    ['scratch-full', {...memberOf('secondary', {latched: [own]}), ...marked}],
+  ] as const) {
+    const {state: word, reasons} = state(wrote, other)
+    assert.equal([word, reasons[0]?.code, reasons[0]?.host], ['unprotected', code, 'beta'])
+    assert.match(reasons[0]?.message ?? '', new RegExp(`^${code.replace('-', ' ')}: no room`))
+    assert.is(reasons[0]?.remedy, 'colo pair resync web1')
+  }
+  const elsewhere = 'write on parent0: No space left on device'
+  const ownDisk = memberOf('primary', {latched: [{kind: 'quorum-report-bad', atMs: 1, detail: elsewhere}]})
+  assert.equal(codes(ownDisk, secondary), ['quorum-report-bad'])
+})
+
 test('a NIC that lets uncompared frames pass qualifies the word', () => {
   const spec = specOf()
   const nics = spec.nics.map((nic) => ({...nic, uncompared: 'pass' as const}))
