@@ -21,6 +21,8 @@ export interface AuditedChange {
   readonly plan: Plan
   readonly owner: string
   readonly origin: CommandOrigin | undefined
+  /** of the pair here, at the moment it is asked */
+  readonly generation: () => Generation | undefined
 }
 
 /**
@@ -36,23 +38,24 @@ export class AuditLog {
     this.#options = options
   }
 
-  begin(change: AuditedChange, generation: Generation | undefined): void {
-    this.end(change.pair, 'unfinished', generation)
+  begin(change: AuditedChange): void {
+    this.end(change.pair, 'unfinished')
     this.#open.set(change.pair, change)
-    this.#write(change, 'begun', generation)
+    this.#write(change, 'begun')
   }
 
   /** Nothing happens when nothing was begun. */
-  end(pair: string, result: Exclude<AuditResult, 'begun'>, generation: Generation | undefined): void {
+  end(pair: string, result: Exclude<AuditResult, 'begun'>): void {
     const change = this.#open.get(pair)
     if (change === undefined) return
     this.#open.delete(pair)
-    this.#write(change, result, generation)
+    this.#write(change, result)
   }
 
-  #write({pair, plan, owner, origin}: AuditedChange, result: AuditResult, generation: Generation | undefined): void {
+  #write({pair, plan, owner, origin, generation: current}: AuditedChange, result: AuditResult): void {
     const {files, clock, host, file, problem} = this.#options
     if (file === undefined) return
+    const generation = current()
     const line = {
       time: new Date(clock.now()).toISOString(),
       host,

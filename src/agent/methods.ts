@@ -83,7 +83,7 @@ export class AgentMethods {
       if (plan.pair !== pair) throw new ConflictError(`a plan for ${plan.pair} is no intent of ${pair}`)
       const member = await this.#deps.members.open(pair)
       await member.intents.write(plan, owner, this.#deps.clock.now())
-      this.#deps.audit.begin({pair, plan, owner, origin}, member.records.current?.generation)
+      this.#deps.audit.begin({pair, plan, owner, origin, generation: () => member.records.current?.generation})
       return {}
     },
     'intent.read': async ({pair}) => {
@@ -94,7 +94,7 @@ export class AgentMethods {
       this.#deps.locks.require(pair, client, 'clearing an intent')
       const member = await this.#deps.members.open(pair)
       await member.intents.clear()
-      this.#deps.audit.end(pair, result ?? 'done', member.records.current?.generation)
+      this.#deps.audit.end(pair, result ?? 'done')
       await this.#deps.members.forgetIfEmpty(pair)
       return {}
     },
@@ -120,10 +120,10 @@ export class AgentMethods {
   }
 
   #release(pair: string, client: Client): void {
-    const {locks, audit, members} = this.#deps
+    const {locks, audit} = this.#deps
     if (locks.ownerOf(pair) !== client) return
     locks.release(pair, client)
-    audit.end(pair, 'unfinished', members.peek(pair)?.records.current?.generation)
+    audit.end(pair, 'unfinished')
   }
 
   /** Members are asked side by side. When all are asked, one with a broken record is left out; asked by name it is an error. */

@@ -121,6 +121,7 @@ export class ModelAgent {
       members: this.#members(),
       observer: {filters: {invalidate: () => undefined}},
       runner,
+      audit: {begin: () => undefined, end: () => undefined},
       facts: async () => factsOfHost(host, world),
       ending: this.#ending.signal,
     } as unknown as ConstructorParameters<typeof AgentMethods>[0])

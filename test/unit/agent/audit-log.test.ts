@@ -12,6 +12,13 @@ const test = suite('audit log')
 
 const plan = (title: string): Plan => ({id: title, kind: 'failover', pair: 'web1', title, steps: [], finish: 'x'})
 const generation = (epoch: number) => ({epoch, id: `g${epoch}`, ancestors: []})
+const change = (title: string) => ({
+  pair: 'web1',
+  plan: plan(title),
+  owner: 'x',
+  origin: undefined,
+  generation: () => undefined,
+})
 const origin = {user: 'root', sudo: 'ann', argv: ['pair', 'failover', 'web1']}
 
 function logOf(t: T) {
@@ -36,9 +43,12 @@ function logOf(t: T) {
 
 test('a change is two lines: begun, and how it ended, with the generations before and after', async (t) => {
   const {file, log, lines} = logOf(t)
-  log.begin({pair: 'web1', plan: plan('fail over web1'), owner: 'root@admin pid 7', origin}, generation(3))
-  log.end('web1', 'done', generation(4))
-  log.end('web1', 'unfinished', generation(4))
+  let epoch = 3
+  const current = () => generation(epoch)
+  log.begin({pair: 'web1', plan: plan('fail over web1'), owner: 'root@admin pid 7', origin, generation: current})
+  epoch = 4
+  log.end('web1', 'done')
+  log.end('web1', 'unfinished')
   const [begun, done, ...more] = await lines(2)
   assert.deepEqual(more, [])
   assert.equal(typeof begun?.['time'], 'string')
@@ -56,8 +66,8 @@ test('a change is two lines: begun, and how it ended, with the generations befor
 
 test('one that another follows without an end was not finished', async (t) => {
   const {log, lines} = logOf(t)
-  log.begin({pair: 'web1', plan: plan('a'), owner: 'x', origin: undefined}, undefined)
-  log.begin({pair: 'web1', plan: plan('b'), owner: 'x', origin: undefined}, undefined)
+  log.begin(change('a'))
+  log.begin(change('b'))
   assert.deepEqual(
     (await lines(3)).map(({plan: id, result}) => [id, result]),
     [
@@ -72,13 +82,10 @@ test('what cannot be written is told, and stops nothing', async (t) => {
   const {directory, options, problems} = logOf(t)
   await nodeFiles.writeAtomic(join(directory, 'file'), '', 0o600)
   const log = new AuditLog({...options, file: join(directory, 'file/audit.log')})
-  log.begin({pair: 'web1', plan: plan('a'), owner: 'x', origin: undefined}, undefined)
+  log.begin(change('a'))
   while (problems.length === 0) await systemClock.sleep(5)
   assert.match(problems[0] ?? '', /^audit: /)
-  new AuditLog({...options, file: undefined}).begin(
-    {pair: 'web1', plan: plan('a'), owner: 'x', origin: undefined},
-    undefined,
-  )
+  new AuditLog({...options, file: undefined}).begin(change('a'))
 })
 
 test.run()
