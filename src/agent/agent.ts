@@ -25,6 +25,7 @@ import {readPlainDomain} from './read-domain.js'
 import {StepRunner, type PerformAction} from './step-runner.js'
 import {TapFilters} from './tap-filters.js'
 import {TcpTable} from './tcp-table.js'
+import {pauseOwn} from './xen/fence.js'
 
 /** What the agent is made of; tests replace what they need to. */
 export interface AgentOptions {
@@ -89,6 +90,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     announce: (member) => {
       beacons.announce(member.talk)
     },
+    silenceXen: (pair) => pauseOwn({run, files}, pair, `${roots.runRoot}/${pair}`),
     problem,
   })
   const beacons = new BeaconService({
@@ -117,6 +119,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       files,
       filters,
       forwards,
+      run,
       lock: (pair) => locks.holder(pair),
       boot: (pair) => boots.of(pair),
     },

@@ -2,6 +2,7 @@ import * as v from 'valibot'
 import type {Action} from '../plan/action.js'
 import type {Plan, PlanKind, Step} from '../plan/plan.js'
 import {integer, path, port, word} from './decode.js'
+import {xenActions} from './xen/decode.js'
 import {
   generationSchema,
   hostName,
@@ -202,7 +203,15 @@ const record = [
   v.strictObject({kind: kind('record-remove'), uuid: v.exactOptional(word)}),
 ] as const
 
-export const actionSchema = v.variant('kind', [...host, ...domain, ...block, ...network, ...migration, ...record])
+export const actionSchema = v.variant('kind', [
+  ...host,
+  ...domain,
+  ...block,
+  ...network,
+  ...migration,
+  ...record,
+  ...xenActions,
+])
 
 export const stepSchema = v.strictObject({
   id: word,

@@ -1,6 +1,7 @@
 import type {Clock} from '../os/clock.js'
 import type {Files} from '../os/files.js'
 import type {ForwardObservation, LockHolder, MemberObservation, NicObservation} from '../pair/observation.js'
+import type {Run} from '../os/process.js'
 import type {NicLayout} from '../pair/layout.js'
 import type {PairRecord} from '../pair/record.js'
 import {QmpClosedError} from '../qmp/errors.js'
@@ -11,6 +12,7 @@ import {faultsOfCopy, writtenImage} from './files-of-copy.js'
 import {readBridge, readTap} from './tap.js'
 import type {ForwardWatch} from './forward-watch.js'
 import type {TapFilters} from './tap-filters.js'
+import {observeXen} from './xen/observe.js'
 
 /** How long all questions to one QEMU may take together. A hung one delays nobody else. */
 const VM_LIMIT_MS = 1000
@@ -22,6 +24,7 @@ export interface ObserverDeps {
   readonly files: Files
   readonly filters: TapFilters
   readonly forwards: ForwardWatch
+  readonly run: Run
   readonly lock: (pair: string) => LockHolder | undefined
   /** why its copy was not started after the boot */
   readonly boot: (pair: string) => MemberObservation['boot']
@@ -74,6 +77,7 @@ export async function observeMember(member: Member, deps: ObserverDeps): Promise
     peer: member.talk.last,
     jobs: view?.jobs ?? [],
     ...attachedTo(member, view),
+    ...(record?.spec.engine === 'xen' ? await observeXen(deps, member.pair, layout.runDir) : {}),
   }
 }
 

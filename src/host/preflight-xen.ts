@@ -1,7 +1,7 @@
 import type {HostEntry} from '../pair/inventory.js'
 import type {PairRecord} from '../pair/record.js'
 import type {PairSpec} from '../pair/spec.js'
-import {fail, pass, type Check} from './check.js'
+import {pass, type Check} from './check.js'
 import type {HostFacts} from './facts.js'
 import * as host from './rules/host.js'
 import * as network from './rules/network.js'
@@ -41,7 +41,6 @@ export function checkXenPairOnHosts({spec, entries, facts, records}: PairOnHosts
     {facts: secondary, entry: entries.secondary},
   ] as const
   return [
-    fail({id: 'engine'}, 'engine xen cannot be run yet', 'set `engine: qemu`'),
     ...services.checkHostName(facts.primary, entries.primary),
     ...services.checkHostName(facts.secondary, entries.secondary),
     ...services.checkPairName(spec, records),

@@ -18,6 +18,8 @@ import {identityFor, withScratch} from './prepare-create.js'
 import {dryRunOf, type OperationResult} from './result.js'
 import {mustBeProtected, resyncPair, settleMs} from './resync.js'
 import {runPlan} from './run-plan.js'
+import {planXenDestroy} from '../plan/xen/life.js'
+import {xenCreatePlan} from './xen/life.js'
 import type {FoundPair} from './sides.js'
 
 export interface CreateOptions {
@@ -129,15 +131,19 @@ async function create(
   }
   const fresh = identityFor(spec, candidates, {uuid: context.newId(), beaconKey: context.newKey()})
   const identity = adoption === undefined ? fresh : {...fresh, origin: adoption.origin}
-  const plan = planCreate({
-    planId: context.newId(),
-    identity,
-    generation: firstGeneration(context.newId()),
-    xml: await memberXmlOf(identity, primary.facts.qemu?.version),
-    freshSecondaryImages: !options.force.includes('image-secondary'),
-    nowMs: context.clock.now(),
-    ...(adoption === undefined ? {} : {adopt: adoption}),
-  })
+  const generation = firstGeneration(context.newId())
+  const plan =
+    spec.engine === 'xen'
+      ? await xenCreatePlan(context, spec, {identity, generation})
+      : planCreate({
+          planId: context.newId(),
+          identity,
+          generation,
+          xml: await memberXmlOf(identity, primary.facts.qemu?.version),
+          freshSecondaryImages: !options.force.includes('image-secondary'),
+          nowMs: context.clock.now(),
+          ...(adoption === undefined ? {} : {adopt: adoption}),
+        })
   if (options.dryRun) return dryRunOf(plan)
   const clients = new Map([primary, secondary].map((side) => [side.entry.name as string, side.client]))
   const timeline = await runPlan(context, clients, plan, {
@@ -239,14 +245,20 @@ async function planCleaning(
   const [first] = known
   const record = first?.member.record
   if (record === undefined) return undefined
-  const plan = planDestroy({
+  const ended = {
     planId: context.newId(),
     identity: identityOf(record),
     keep: record.spec.hosts.primary,
-    hosts: known.map(({entry}) => entry.name),
-    deleteCopies: await madeSecondaryImages(spec.name, known),
-    plain: await plainDefinition(record, record.spec.hosts.primary),
-  })
+    hosts: known.map(({entry}) => entry.name as string),
+  }
+  const plan =
+    spec.engine === 'xen'
+      ? planXenDestroy(ended)
+      : planDestroy({
+          ...ended,
+          deleteCopies: await madeSecondaryImages(spec.name, known),
+          plain: await plainDefinition(record, record.spec.hosts.primary),
+        })
   const clients = new Map(known.map((side) => [side.entry.name as string, side.client]))
   return {plan, clients, premise: asFound(candidates, spec).sides, timeoutMs: 120_000}
 }

@@ -7,6 +7,7 @@ import {plainDefinition} from './plain-definition.js'
 import {dryRunOf, type OperationResult} from './result.js'
 import {runPlan} from './run-plan.js'
 import {clientsOf, findPair, seenOf} from './sides.js'
+import {isXenPair, xenDestroyPlan} from './xen/life.js'
 
 export interface DestroyOptions {
   readonly dryRun: boolean
@@ -40,14 +41,16 @@ export async function destroyPair(
       )
     }
     const silent = found.sides.find((side) => 'problem' in side)
-    const plan = planDestroy({
-      planId: context.newId(),
-      identity: identityOf(keep.record),
-      keep: keep.host,
-      hosts: known.map(({host}) => host),
-      deleteCopies: options.deleteCopies,
-      plain: await plainDefinition(keep.record, keep.host),
-    })
+    const plan = isXenPair(found)
+      ? xenDestroyPlan(context, found, keep)
+      : planDestroy({
+          planId: context.newId(),
+          identity: identityOf(keep.record),
+          keep: keep.host,
+          hosts: known.map(({host}) => host),
+          deleteCopies: options.deleteCopies,
+          plain: await plainDefinition(keep.record, keep.host),
+        })
     if (options.dryRun) return dryRunOf(plan)
     await context.confirm({
       text:

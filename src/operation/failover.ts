@@ -14,6 +14,7 @@ import {dryRunOf, type OperationResult} from './result.js'
 import {resyncPair} from './resync.js'
 import {runPlan} from './run-plan.js'
 import {clientsOf, findPair, seenOf, type FoundPair} from './sides.js'
+import {isXenPair, xenFailoverPlan, xenTarget, type XenTarget} from './xen/life.js'
 
 export interface FailoverOptions {
   /** host that goes on; without it the one that is left, or the secondary when both live */
@@ -50,10 +51,11 @@ export async function failoverPair(
     peerGraceMs: options.force.includes('peer-unknown') ? peerGraceMs.said : peerGraceMs.unsaid,
   })
   try {
-    const target = chooseTarget(context, found, options)
-    const again = target.bothLive && options.resync && target.survivor.record.spec.resync === 'auto'
+    const target = isXenPair(found) ? xenTarget(context, found, options.to) : chooseTarget(context, found, options)
+    const isXen = 'engine' in target
+    const again = !isXen && target.bothLive && options.resync && target.survivor.record.spec.resync === 'auto'
     if (!options.dryRun) await confirmTarget(context, found, {target, again})
-    const plan = planFor(context, target)
+    const plan = isXen ? xenFailoverPlan(context, target) : planFor(context, target)
     if (options.dryRun) return dryRunOf(plan)
     const timeline = await runPlan(context, clientsOf(found.sides), plan, {...options, premise: found.sides})
     const status = await finalStatus(context, found)
@@ -246,7 +248,7 @@ function mayGoOn(survivor: Known, status: PairStatus, force: readonly string[]):
 async function confirmTarget(
   context: OperationContext,
   found: FoundPair,
-  {target, again}: {readonly target: Target; readonly again: boolean},
+  {target, again}: {readonly target: Target | XenTarget; readonly again: boolean},
 ): Promise<void> {
   if (target.loserSeen !== undefined) {
     await context.confirm({

@@ -16,6 +16,7 @@ import {unlessPoweredOff} from './powered-off.js'
 import {dryRunOf, type OperationResult} from './result.js'
 import {runPlan} from './run-plan.js'
 import {clientsOf, findPair, seenOf, type FoundPair} from './sides.js'
+import {isXenPair, xenResyncPlan} from './xen/life.js'
 
 export interface ResyncOptions {
   readonly dryRun: boolean
@@ -43,9 +44,7 @@ export async function resyncPair(
     await learnGenerations(context, found)
     const seen = found.sides.map(seenOf)
     const before = assess(pair, seen, context.clock.now())
-    const primary = runningPrimary(found, before)
-    refuseSuspended(pair, primary, before, options)
-    const plan = await planFor(context, found, primary, options)
+    const plan = isXenPair(found) ? xenResyncPlan(context, found) : await planOfQemu(context, found, {before, options})
     if (before.state === 'protected' && !options.force.includes('protected')) {
       return {pair, changed: false, dryRun: options.dryRun, plan: {...plan, steps: []}, status: before, timeline: []}
     }
@@ -60,6 +59,16 @@ export async function resyncPair(
   } finally {
     found.close()
   }
+}
+
+async function planOfQemu(
+  context: OperationContext,
+  found: FoundPair,
+  {before, options}: {readonly before: PairStatus; readonly options: ResyncOptions},
+): Promise<Plan> {
+  const primary = runningPrimary(found, before)
+  refuseSuspended(found.pair, primary, before, options)
+  return planFor(context, found, primary, options)
 }
 
 /** Verified as protected, but for a note of a plan whose command died after its last step. */

@@ -14,6 +14,7 @@ import {dryRunOf, type OperationResult} from './result.js'
 import {mustBeProtected, settleMs} from './resync.js'
 import {runPlan} from './run-plan.js'
 import {clientsOf, findPair, seenOf, type FoundPair} from './sides.js'
+import {xenStartPlan} from './xen/life.js'
 
 export interface StartOptions {
   /** host that may start although its peer does not answer */
@@ -54,19 +55,22 @@ export async function startPair(
     const {record} = member
     const identity = identityOf(record)
     const merged = toMerge(member, decision, options.force)
-    const plan = planStart({
-      planId: context.newId(),
-      identity,
-      host: record.host,
-      peer: record.peer,
-      generation: isBegun(member, known) ? record.generation : nextGeneration(record.generation, context.newId()),
-      unmerged: merged,
-      suspended: record.marks.suspended,
-      mergeOverlays: merged.length > 0,
-      endPeer: stale !== undefined,
-      accepted: [...new Set(decision.accepted.map(({kind}) => kind))],
-      xml: await memberXmlOf(identity, undefined),
-    })
+    const plan =
+      identity.spec.engine === 'xen'
+        ? await xenStartPlan(context, member)
+        : planStart({
+            planId: context.newId(),
+            identity,
+            host: record.host,
+            peer: record.peer,
+            generation: isBegun(member, known) ? record.generation : nextGeneration(record.generation, context.newId()),
+            unmerged: merged,
+            suspended: record.marks.suspended,
+            mergeOverlays: merged.length > 0,
+            endPeer: stale !== undefined,
+            accepted: [...new Set(decision.accepted.map(({kind}) => kind))],
+            xml: await memberXmlOf(identity, undefined),
+          })
     if (options.dryRun) return dryRunOf(plan)
     const timeline = await runPlan(context, clientsOf(found.sides), plan, {...options, premise: found.sides})
     return {pair, changed: true, dryRun: false, plan, status: await finalStatus(context, found), timeline}

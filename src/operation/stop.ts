@@ -9,7 +9,8 @@ import type {OperationContext} from './context.js'
 import {finalStatus} from './final-status.js'
 import {dryRunOf, type OperationResult} from './result.js'
 import {runPlan} from './run-plan.js'
-import {clientsOf, findPair, seenOf} from './sides.js'
+import {clientsOf, findPair, seenOf, type FoundPair} from './sides.js'
+import {isXenPair, xenStopPlan} from './xen/life.js'
 
 /** The word for what virsh and xl call destroy. */
 const powerCut = 'power-cut'
@@ -39,6 +40,7 @@ export async function stopPair(
 ): Promise<OperationResult> {
   const found = await findPair(context, pair)
   try {
+    if (isXenPair(found)) return await stopXenPair(context, found, options)
     const seen = found.sides.map(seenOf)
     const status = assess(pair, seen, context.clock.now())
     const {primary, other} = authorityOf(seen)
@@ -71,6 +73,27 @@ export async function stopPair(
     return {pair, changed: true, dryRun: false, plan, status: await finalStatus(context, found), timeline}
   } finally {
     found.close()
+  }
+}
+
+/** Xen's own way: the protection ends first, then the guest powers off. */
+async function stopXenPair(
+  context: OperationContext,
+  found: FoundPair,
+  options: StopOptions,
+): Promise<OperationResult> {
+  const {pair} = found
+  const plan = xenStopPlan(context, found, options.timeoutMs)
+  if (options.dryRun) return dryRunOf(plan)
+  const limits = {timeoutMs: options.timeoutMs + tidyMs, premise: found.sides}
+  const timeline = plan.steps.length === 0 ? [] : await runPlan(context, clientsOf(found.sides), plan, limits)
+  return {
+    pair,
+    changed: plan.steps.length > 0,
+    dryRun: false,
+    plan,
+    status: await finalStatus(context, found),
+    timeline,
   }
 }
 

@@ -6,6 +6,7 @@ import {modeFaults, worstOf} from './health/lock-step.js'
 import {meddlingReasons} from './health/meddling.js'
 import {protectionFaults} from './health/protection.js'
 import {reason, strangerReason} from './health/reasons.js'
+import {xenVerdict} from './health/xen.js'
 import {memberStatus} from './member-status.js'
 import type {MemberObservation} from './observation.js'
 import {interruptions, operationUnderWay} from './operations.js'
@@ -67,6 +68,7 @@ export function assess(pair: string, seen: readonly Seen[], atMs: number): PairS
   const authority = authorityOf(seen)
   const {state, reasons, qualifier} = judge(pair, seen, authority)
   const {primary, other} = authority
+  const counting = primary?.record.spec.engine === 'xen' ? other : primary // xl counts where it receives
   const mirrors = (primary?.jobs ?? []).filter(({id}) => id.startsWith('resync'))
   return {
     pair,
@@ -78,9 +80,9 @@ export function assess(pair: string, seen: readonly Seen[], atMs: number): PairS
     secondary: primary === undefined ? other?.host : (other?.host ?? primary.record.peer),
     members: seen.map(memberStatus),
     checkpoints: {
-      count: primary?.checkpoints.count ?? 0,
-      lastAtMs: primary?.checkpoints.lastAtMs,
-      lastPauseMs: primary?.checkpoints.lastPauseMs,
+      count: counting?.checkpoints.count ?? 0,
+      lastAtMs: counting?.checkpoints.lastAtMs,
+      lastPauseMs: counting?.checkpoints.lastPauseMs,
     },
     ...(mirrors.length === 0
       ? {}
@@ -116,6 +118,7 @@ function judge(pair: string, seen: readonly Seen[], authority: Authority): Verdi
 }
 
 function fromMembers(pair: string, {primary, other}: Authority, silent: readonly Reason[]): Verdict {
+  if ((primary ?? other)?.record.spec.engine === 'xen') return xenVerdict({pair, primary, other, silent})
   if (primary === undefined) return withoutPrimary(pair, other, silent)
   if (!runs(primary)) return primaryDown(pair, primary, other, silent)
   if (primary.record.alone) return goesOnAlone(pair, primary, other, silent)

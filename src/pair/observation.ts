@@ -41,6 +41,26 @@ export interface MemberObservation {
     readonly current: number
     readonly total: number
   }>
+  /** engine xen */
+  readonly xen?: XenObservation
+}
+
+/** What an agent sees of a Xen pair's member: its domain, and the two sides of the stream that may run here. */
+export interface XenObservation {
+  /** why xl does not answer */
+  readonly problem?: string
+  /** number and name of the pair's own domain */
+  readonly domain: {readonly domid: number; readonly name: string; readonly state: string} | undefined
+  /** `xl remus` and the sending side of the relay */
+  readonly sender: XenStreamEnd | undefined
+  /** the receiving side of the relay */
+  readonly receiver: XenStreamEnd | undefined
+}
+
+/** `held`: the stream broke, and this side waits for the grant. `lost`: the relay died; what it held stays as it is. */
+export interface XenStreamEnd {
+  readonly phase: 'starting' | 'streaming' | 'held' | 'ended' | 'lost'
+  readonly reason?: string
 }
 
 export interface VmObservation {

@@ -2,6 +2,7 @@ import type {CopyFault} from '../pair/copy-faults.js'
 import type {Lifecycle} from '../pair/lifecycle.js'
 import type {Generation, Marks, PairRecord, Role} from '../pair/record.js'
 import type {PairSpec} from '../pair/spec.js'
+import type {XenAction} from './xen/actions.js'
 
 /**
  * One thing an agent does on its host. Actions are data, safe to run again, and never contain shell text:
@@ -9,7 +10,8 @@ import type {PairSpec} from '../pair/spec.js'
  *
  * "ensure" actions first look and do nothing when the wished-for state is there already.
  */
-export type Action = HostAction | DomainAction | BlockAction | NetworkAction | MigrationAction | RecordAction
+export type Action =
+  HostAction | DomainAction | BlockAction | NetworkAction | MigrationAction | RecordAction | XenAction
 
 /** Files and directories of the host. Paths are absolute and checked. */
 export type HostAction =

@@ -26,11 +26,15 @@ import type {Action, RecordChange} from './action.js'
 import {describeForward, describeRelease, describeSend, mirrorSteps} from './describe-forward.js'
 import {limit, octal, shell} from './describe-text.js'
 import type {Plan, Step} from './plan.js'
+import type {XenAction} from './xen/actions.js'
+import {describeXen} from './xen/describe.js'
 
 /** What a description needs beside the plan. */
 export interface DescribeOptions {
   /** of the hosts; some options have other names in other versions. 11.1 unless told */
   readonly qemu?: VersionNumbers
+  /** name of the pair; `describePlan` knows it */
+  readonly pair?: string
 }
 
 const newest: VersionNumbers = {major: 11, minor: 1, micro: 0}
@@ -41,8 +45,13 @@ const newest: VersionNumbers = {major: 11, minor: 1, micro: 0}
  *
  * The text is stable, and made by the builders that also make what is executed.
  */
-export function describePlan(plan: Plan, options: DescribeOptions = {}): string {
-  const lines = [`# ${plan.title}`, `# sockets agent.qmp and yank.qmp: ${runRoot}/${plan.pair}/`]
+export function describePlan(plan: Plan, given: DescribeOptions = {}): string {
+  const options = {...given, pair: plan.pair}
+  const isXenPlan = plan.steps.some(({actions}) => actions.some(isXen))
+  const lines = [
+    `# ${plan.title}`,
+    ...(isXenPlan ? [] : [`# sockets agent.qmp and yank.qmp: ${runRoot}/${plan.pair}/`]),
+  ]
   let host: string | undefined
   for (const step of plan.steps) {
     if (step.host !== host) lines.push('', `## on ${step.host}`)
@@ -224,8 +233,12 @@ export function describeAction(action: Action, options: DescribeOptions = {}): r
     case 'record-remove':
       return ['# record: removed']
     default:
-      return unreachable(action)
+      return isXen(action) ? describeXen(action, options.pair ?? 'NAME') : unreachable(action)
   }
+}
+
+function isXen(action: Action): action is XenAction {
+  return action.kind.startsWith('xen-')
 }
 
 function describeStep(plan: Plan, step: Step, options: DescribeOptions): string[] {

@@ -1,5 +1,4 @@
 import {addressOf, type PairIdentity} from '../pair/identity.js'
-import {runRoot} from '../pair/layout.js'
 import {onHost} from '../pair/spec.js'
 import {incomingName, type SocketGroup} from './names.js'
 
@@ -26,8 +25,8 @@ export interface XenLayout {
   readonly domainState: string
 }
 
-export function xenLayoutOf(pair: string, root: string = runRoot): XenLayout {
-  const directory = `${root}/${pair}/xen`
+export function xenLayoutAt(pair: string, runDir: string): XenLayout {
+  const directory = `${runDir}/xen`
   return {
     domain: pair,
     incoming: incomingName(pair),

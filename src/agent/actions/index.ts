@@ -17,6 +17,8 @@ import * as plain from './plain-domain.js'
 import * as records from './records.js'
 import * as stop from './stop.js'
 import * as vm from './vm.js'
+import * as xen from '../xen/domain.js'
+import * as protection from '../xen/protect.js'
 
 /**
  * Performs one action of a plan on this host.
@@ -145,6 +147,26 @@ export function performAction(action: Action, context: ActionContext): Promise<A
       return records.beginProtection(action, context)
     case 'record-remove':
       return records.removeRecord(action, context)
+    case 'xen-domain':
+      return xen.xenDomain(action, context)
+    case 'xen-run':
+      return xen.xenRun(action, context)
+    case 'xen-fence':
+      return xen.xenFence(action, context)
+    case 'xen-booted':
+      return xen.xenBooted(action, context)
+    case 'xen-shutdown':
+      return xen.xenShutdown(action, context)
+    case 'xen-receive':
+      return protection.xenReceive(action, context)
+    case 'xen-protect':
+      return protection.xenProtect(action, context)
+    case 'xen-checkpoint':
+      return protection.xenCheckpoint(action, context)
+    case 'xen-takeover':
+      return protection.xenTakeover(action, context)
+    case 'xen-name':
+      return protection.xenName(action, context)
     default:
       return unreachable(action)
   }

@@ -26,7 +26,8 @@ xen=/usr/lib/xen-4.17/bin
 $xen/xenstored --pid-file /run/xenstored.pid || xenstored --pid-file /run/xenstored.pid
 xenstore-exists / || sleep 1
 $xen/xen-init-dom0
-$xen/xenconsoled --pid-file=/run/xenconsoled.pid
+mkdir -p /var/log/xen/console
+$xen/xenconsoled --pid-file=/run/xenconsoled.pid --log=guest --log-dir=/var/log/xen/console
 cp /opt/start/authorized_keys /root/.ssh/authorized_keys
 cp /opt/start/host_key /run/host_key
 chmod 600 /run/host_key /root/.ssh/authorized_keys
@@ -41,7 +42,7 @@ host() { # NAME PORT
     mount --bind /var/lib/$1/colo /var/lib/colo
     mkdir -p /run/colo/pairs /run/colo/scratch
     /usr/sbin/sshd -f /dev/null -p $2 -o HostKey=/run/host_key -o UsePAM=no -o UseDNS=no -o PermitRootLogin=prohibit-password -o PidFile=none \
-      -o StrictModes=no -o MaxSessions=100
+      -o StrictModes=no -o KexAlgorithms=curve25519-sha256 -o Ciphers=aes128-ctr -o MACs=hmac-sha2-256 -o MaxSessions=100
     exec colo agent --host $1 >/run/$1/agent.log 2>&1" &
 }
 host xa 22
