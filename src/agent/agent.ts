@@ -89,8 +89,12 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     runAlone: (member, title, steps) => methods.runAlone(member, title, steps),
     announce: (member) => {
       beacons.announce(member.talk)
+      const record = member.records.current
+      if (record?.spec.engine !== 'xen' || record.marks.stale === undefined) return
+      pauseOwn({run, files}, member.pair, `${roots.runRoot}/${member.pair}`).catch((error: unknown) => {
+        problem(`${member.pair}: ${(error as Error).message}`)
+      })
     },
-    silenceXen: (pair) => pauseOwn({run, files}, pair, `${roots.runRoot}/${pair}`),
     problem,
   })
   const beacons = new BeaconService({

@@ -44,8 +44,6 @@ export interface MemberDeps {
   readonly announce: (member: Member) => void
   /** runs steps of this host under the pair's lock, with no command about; false when somebody else holds it */
   readonly runAlone: (member: Member, title: string, steps: readonly Step[]) => Promise<boolean>
-  /** makes the domain of a Xen pair stand still: the other side went on in a newer generation */
-  readonly silenceXen?: (pair: string) => Promise<void>
   /** a line for the agent's own log */
   readonly problem: (text: string) => void
 }
@@ -297,10 +295,6 @@ export class Member {
       return
     }
     const {stale, incomplete} = record.marks
-    const overtaken = stale !== undefined && before?.marks.stale === undefined
-    if (overtaken && record.spec.engine === 'xen' && this.#deps.silenceXen !== undefined) {
-      this.#background(this.#deps.silenceXen(this.pair))
-    }
     const lonely = record.alone && before?.alone !== true
     const lost =
       stale !== undefined || incomplete !== undefined || (before !== undefined && record.role !== before.role)
