@@ -52,13 +52,13 @@ test('a command that fails is told once, and its status is the status of the pro
   assert.equal((JSON.parse(document.stdout) as {error: {code: string}}).error.code, 'not-found')
   assert.equal(wrong.status, 2)
   assert.match((JSON.parse(wrong.stdout) as {error: {message: string}}).error.message, /^Missing 1 required arg/)
-}, 20_000)
+}, 60_000)
 
 test('help and version', async () => {
   const [help, version] = await Promise.all([colo('--help'), colo('--version')])
   assert.equal(help.status, 0)
   assert.match(help.stdout, /pair +create, watch and steer protected pairs/)
   assert.match(version.stdout, /^colo\/\d+\.\d+\.\d+ /)
-}, 20_000)
+}, 60_000)
 
 test.run()

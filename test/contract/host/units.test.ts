@@ -32,7 +32,7 @@ test('at shutdown: first the drain, then the guests, then the agent', () => {
   for (const network of ['network-online.target', 'ssh.service', 'sshd.service'])
     assert.ok(after('colo-drain.service').split(' ').includes(network), network)
   assert.match(textOf('colo-agent.service'), /^Before=libvirt-guests\.service$/m)
-  assert.match(textOf('colo-drain.service'), /^ExecStop=\/usr\/bin\/env colo host drain --yes --timeout 90s$/m)
+  assert.match(textOf('colo-drain.service'), /^ExecStop=\/usr\/bin\/env colo host drain --yes --stop --timeout 90s$/m)
 })
 
 test.run()
