@@ -11,7 +11,11 @@ export interface Speaker {
   /** where from, where to; undefined while there is no record */
   readonly route: Route | undefined
   readonly key: string | undefined
+  /** hosts that were members once and were heard a moment ago: they do not know yet */
+  readonly formers: readonly Route[]
   word(): BeaconWord | undefined
+  /** for those: with all ancestors, and a claim that leaves them out */
+  wordToFormer(): BeaconWord | undefined
   hear(word: BeaconWord): void
 }
 
@@ -79,10 +83,20 @@ export class BeaconService {
       const group = routes.get(name) ?? {route, words: []}
       group.words.push(sealWord(word, key))
       routes.set(name, group)
+      this.#sendToFormers(speaker, key)
     }
     for (const {route, words} of routes.values()) {
       const port = this.#portAt(route.local)
       if (port !== undefined) for (const datagram of packWords(words)) port.send(datagram, route.peer)
+    }
+  }
+
+  #sendToFormers(speaker: Speaker, key: string): void {
+    for (const {local, peer} of speaker.formers) {
+      const word = speaker.wordToFormer()
+      const port = this.#portAt(local)
+      if (word === undefined || port === undefined) continue
+      for (const datagram of packWords([sealWord(word, key)])) port.send(datagram, peer)
     }
   }
 

@@ -188,6 +188,9 @@ const recordChange = v.strictObject({
   startAtBoot: v.exactOptional(v.boolean()),
   spec: v.exactOptional(specSchema),
   marks: v.exactOptional(marksSchema),
+  ports: v.exactOptional(recordSchema.entries.ports),
+  addresses: v.exactOptional(recordSchema.entries.addresses),
+  beaconPorts: v.exactOptional(recordSchema.entries.beaconPorts),
 })
 
 const record = [

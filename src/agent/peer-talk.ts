@@ -16,6 +16,8 @@ import {readBridge, setTap} from './tap.js'
 
 /** How many ancestors a word carries to a peer that is in the same generation. */
 const SHORT_DESCENT = 4
+/** A former member that speaks is answered for so long, milliseconds. */
+const FORMER_MS = 3000
 
 export interface PeerTalkOptions {
   readonly clock: Clock
@@ -43,6 +45,8 @@ export class PeerTalk {
   #heard: Pick<BeaconWord, 'withdraw' | 'withdrawn'> = {}
   /** id of the plan this side asks its peer to withdraw */
   asking: string | undefined
+  /** former members that spoke to us, with when (monotonic, milliseconds) */
+  readonly #formers = new Map<string, number>()
   /** what this side promises never to be granted any more */
   withdrawn: BeaconWord['withdrawn']
 
@@ -56,14 +60,24 @@ export class PeerTalk {
 
   get route(): Route | undefined {
     const record = this.#options.records.current
+    return record === undefined ? undefined : this.#routeTo(record.peer)
+  }
+
+  get formers(): readonly Route[] {
+    const sinceMs = this.#options.clock.monotonic() - FORMER_MS
+    return [...this.#formers].flatMap(([host, atMs]) => (atMs < sinceMs ? [] : (this.#routeTo(host) ?? [])))
+  }
+
+  #routeTo(host: string): Route | undefined {
+    const record = this.#options.records.current
     if (record === undefined) return undefined
-    const at = (host: string): Route['local'] | undefined => {
-      const address = record.addresses[host]
-      const port = record.beaconPorts[host]
+    const at = (name: string): Route['local'] | undefined => {
+      const address = record.addresses[name]
+      const port = record.beaconPorts[name]
       return address === undefined || port === undefined ? undefined : {address, port}
     }
     const local = at(record.host)
-    const peer = at(record.peer)
+    const peer = at(host)
     return local === undefined || peer === undefined ? undefined : {local, peer}
   }
 
@@ -114,10 +128,29 @@ export class PeerTalk {
     }
   }
 
+  /**
+   * What a former member is told (S1, S4): the whole descent of our generation, and that it goes on without it. One that was cut off
+   * when it was replaced falls silent and is stale, also when it had gone on alone before.
+   */
+  wordToFormer(): BeaconWord | undefined {
+    const word = this.word()
+    const record = this.#options.records.current
+    if (word === undefined || record === undefined || record.marks.stale !== undefined) return undefined
+    return {
+      ...word,
+      generation: {...record.generation, ancestors: [...record.generation.ancestors]},
+      complete: true,
+      alone: true,
+    }
+  }
+
   /** A word whose seal fits. A repeated one is no sign of life, but a newer generation in it is true all the same. */
   hear(word: BeaconWord): void {
     const {records, clock, guard, background, peerStopped} = this.#options
     const record = records.current
+    if (record !== undefined && word.from !== record.peer && word.from !== record.host) {
+      this.#formers.set(word.from, clock.monotonic())
+    }
     if (record === undefined || word.from !== record.peer) return
     const fresh = this.#ear.hear(word, clock.now())
     if (fresh) this.#heard = word

@@ -4,6 +4,7 @@ import {ColoError} from '../errors.js'
 import type {AgentClient} from '../host/agent-client.js'
 import {assess} from '../pair/assess.js'
 import type {HostEntry} from '../pair/inventory.js'
+import {currentMembers} from '../pair/membership.js'
 import type {MemberObservation} from '../pair/observation.js'
 import type {PairState, Seen} from '../pair/status.js'
 import type {StatsUpdate} from '../stats/member-stats.js'
@@ -264,7 +265,7 @@ export class Fleet {
   /** Both hosts of a pair, answered or not. What a lost host said last is kept, but counts as unreachable. */
   #seenOf(pair: string): {seen: readonly Seen[]; members: readonly MemberObservation[]} {
     const holders = this.#hosts.filter(({members}) => members.has(pair))
-    const members = holders.flatMap((host) => host.members.get(pair) ?? [])
+    const members = currentMembers(holders.flatMap((host) => host.members.get(pair) ?? []))
     const names = new Set(
       members.flatMap(({record, host}) => (record === undefined ? [host] : [record.host, record.peer])),
     )

@@ -12,7 +12,8 @@ export async function memberXmlOf(identity: PairIdentity, qemuVersion: string | 
     import('../os/templates.js'),
   ])
   const template = await readTemplate(`domain/${skeletonName(identity.machine)}`)
-  const hosts = Object.keys(identity.addresses)
+  // the record's addresses may name former members, too; its hosts are those of now
+  const {primary, secondary} = identity.spec.hosts
   const [firstDisk] = identity.spec.disks
   return (role, host) =>
     buildMemberXml({
@@ -21,7 +22,7 @@ export async function memberXmlOf(identity: PairIdentity, qemuVersion: string | 
       record: identity,
       role,
       host,
-      peer: hosts.find((each) => each !== host) ?? host,
+      peer: host === primary ? secondary : primary,
       scratchRoot:
         (firstDisk?.scratch === undefined ? undefined : onHost(firstDisk.scratch, host)) ?? '/run/colo/scratch',
       capabilities: {reconnect: hasReconnectMs(qemuVersion) ? 'ms' : 'seconds'},

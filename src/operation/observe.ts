@@ -1,5 +1,6 @@
 import {ColoError} from '../errors.js'
 import {assess} from '../pair/assess.js'
+import {currentMembers} from '../pair/membership.js'
 import type {MemberObservation} from '../pair/observation.js'
 import type {PairStatus, Seen} from '../pair/status.js'
 import type {OperationContext} from './context.js'
@@ -58,7 +59,8 @@ export async function observeAll(context: OperationContext): Promise<readonly Pa
     .map(([pair, members]) => assess(pair, seenOfPair(members, problems), context.clock.now()))
 }
 
-function seenOfPair(members: readonly MemberObservation[], problems: ReadonlyMap<string, string | undefined>): Seen[] {
+function seenOfPair(all: readonly MemberObservation[], problems: ReadonlyMap<string, string | undefined>): Seen[] {
+  const members = currentMembers(all)
   const seen = members.map((member): Seen => ({host: member.host, member}))
   const [only] = members
   if (members.length !== 1 || only?.record === undefined) return seen

@@ -1,6 +1,7 @@
 import {ConflictError, NotFoundError, UnreachableError, ColoError} from '../errors.js'
 import type {AgentClient} from '../host/agent-client.js'
 import type {HostEntry} from '../pair/inventory.js'
+import {areMutual, leadingRecord} from '../pair/membership.js'
 import type {MemberObservation} from '../pair/observation.js'
 import type {Seen} from '../pair/status.js'
 import type {OperationContext} from './context.js'
@@ -20,6 +21,8 @@ export interface FoundPair {
 /** How long a silent peer is waited for once the other side answered, in milliseconds. */
 const defaultPeerGraceMs = 6000
 const observeLimitMs = 4000
+/** A host that answered already is not called silent because the grace is over, milliseconds. */
+const lastLookMs = 50
 
 export function entryOf(context: OperationContext, host: string): HostEntry {
   const entry = context.inventory.hosts.find(({name}) => name === host)
@@ -51,7 +54,8 @@ export async function openSide(context: OperationContext, host: string, pair: st
 
 /**
  * Finds the two hosts of a pair: every host of the inventory is asked at once, and as soon as one has a record only its peer is
- * waited for, so that a dead third host delays nothing.
+ * waited for, so that a dead third host delays nothing. When the peer does not name that one as its own, all are: the newest record says who
+ * belongs to the pair.
  *
  * @throws {NotFoundError} when the hosts answer and none knows the pair
  * @throws {ConflictError} when the two have records of different pairs of that name
@@ -71,27 +75,48 @@ export async function findPair(
   for (const side of opened.values()) side.catch(() => undefined)
   const first = await firstWithRecord([...opened.values()])
   if (first === undefined) return await nobodyKnows(pair, await Promise.all(opened.values()))
-  const peerName = first.member.record?.peer ?? ''
-  const peer = await withGrace(
-    opened.get(peerName) ?? Promise.resolve(absentFromInventory(peerName, context)),
-    peerName,
-    options.peerGraceMs ?? defaultPeerGraceMs,
-  )
+  const endMs = context.clock.monotonic() + (options.peerGraceMs ?? defaultPeerGraceMs)
+  const at = (host: string): Promise<Side> =>
+    withGrace(
+      opened.get(host) ?? Promise.resolve(absentFromInventory(host, context)),
+      host,
+      Math.max(lastLookMs, endMs - context.clock.monotonic()),
+    )
+  const [a, b] = await membersAmong(first, {at, hosts: [...opened.keys()]})
   for (const [host, side] of opened) {
-    if (host !== first.host && host !== peer.host) void side.then(closeSide, () => undefined)
+    if (host !== a.host && host !== b.host) void side.then(closeSide, () => undefined)
   }
-  refuseNamesakes(pair, first, peer)
+  refuseNamesakes(pair, a, b)
   return {
     pair,
-    sides: [first, peer],
+    sides: [a, b],
     close: () => {
-      closeSide(first)
-      closeSide(peer)
       // a peer that answers after its grace is let go of, too; one that has not answered is no longer tried
-      void opened.get(peerName)?.then(closeSide, () => undefined)
+      for (const side of opened.values()) void side.then(closeSide, () => undefined)
       done.abort()
     },
   }
+}
+
+/**
+ * The two that belong to the pair. Each names the other: that is the rule, and nobody else is waited for. Else a third host may have the newer
+ * record: one that was replaced while it was away must not pass for a member.
+ */
+async function membersAmong(
+  first: AnsweredSide,
+  {at, hosts}: {readonly at: (host: string) => Promise<Side>; readonly hosts: readonly string[]},
+): Promise<readonly [AnsweredSide, Side]> {
+  const own = first.member.record
+  const peer = await at(own?.peer ?? '')
+  const theirs = 'member' in peer ? peer.member.record : undefined
+  if (own === undefined || (theirs !== undefined && (areMutual(own, theirs) || own.uuid !== theirs.uuid)))
+    return [first, peer]
+  const all = await Promise.all(hosts.map(at))
+  const answered = all.filter((side): side is AnsweredSide => 'client' in side && side.member.record?.uuid === own.uuid)
+  const lead = leadingRecord(answered.flatMap(({member}) => member.record ?? []))
+  const side = answered.find(({host}) => host === lead?.host)
+  if (lead === undefined || side === undefined || side === first) return [first, peer]
+  return [side, all.find(({host}) => host === lead.peer) ?? (await at(lead.peer))]
 }
 
 /** A host that was away while its pair was destroyed and made anew elsewhere still has the old record: not a copy of this pair. */

@@ -319,8 +319,11 @@ export type RecordAction =
   /** absent is fine; refused when it is of another pair of that name. Plans of older releases name no uuid */
   | {readonly kind: 'record-remove'; readonly uuid?: string}
 
+/** What a record says about where its pair lives. */
+export type Placement = Pick<PairRecord, 'spec' | 'ports' | 'addresses' | 'beaconPorts'>
+
 /** Fields to change; `marks` replaces all marks. */
-export interface RecordChange {
+export interface RecordChange extends Partial<Omit<Placement, 'spec'>> {
   readonly role?: Role
   readonly peer?: string
   readonly generation?: Generation

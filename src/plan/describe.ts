@@ -304,6 +304,7 @@ function describeMigrate(action: Extract<Action, {kind: 'migrate'}>, options: De
 
 function describeChange(change: RecordChange): string {
   const words = Object.entries(change).map(([field, value]) => {
+    if (['spec', 'ports', 'addresses', 'beaconPorts'].includes(field)) return `${field} of the new placement`
     if (field === 'generation') return `generation=${change.generation?.epoch ?? '?'}`
     if (field === 'spec') return 'spec=the new one'
     if (field === 'marks') return `marks=${Object.keys(change.marks ?? {}).join('+') || 'none'}`

@@ -7,6 +7,7 @@ import {primaryAlone} from './parts/detach.js'
 import * as network from './parts/network.js'
 import {step} from './parts/steps.js'
 import * as storage from './parts/storage.js'
+import type {Placement} from './action.js'
 import type {Plan, Step} from './plan.js'
 
 export interface ResyncInput {
@@ -26,6 +27,8 @@ export interface ResyncInput {
   readonly nowMs: number
   /** the command that finishes it; that of a resync unless told */
   readonly finish?: string
+  /** the secondary is on another host than before */
+  readonly placement?: Placement
 }
 
 /**
@@ -45,6 +48,7 @@ export function planResync(input: ResyncInput): Plan {
     generation,
     otherwise: nextGeneration(generation, input.planId),
     xml: input.xml,
+    placement: input.placement,
   }
   return {
     id: input.planId,
@@ -65,6 +69,7 @@ export function planResync(input: ResyncInput): Plan {
                 alone: false,
                 clean: false,
                 marks: {incomplete: {why: 'resync', detail: `being copied from ${primary}`}},
+                ...(input.placement === undefined ? {} : {...input.placement, generation, peer: primary}),
               },
             }
           : {kind: 'record-create', record: newSecondaryRecord(input)},

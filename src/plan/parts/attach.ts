@@ -1,7 +1,7 @@
 import {addressOf, allPorts, type MemberXml, type PairIdentity} from '../../pair/identity.js'
 import type {PairLayout} from '../../pair/layout.js'
 import type {Generation} from '../../pair/record.js'
-import type {Action, YankInstance} from '../action.js'
+import type {Action, Placement, YankInstance} from '../action.js'
 import type {Step} from '../plan.js'
 import * as network from './network.js'
 import {step} from './steps.js'
@@ -32,6 +32,8 @@ export interface AttachInput {
   readonly xml: MemberXml
   /** the primary was switched on by this very plan, and its firmware looks for the disk */
   readonly boots?: 'firmware'
+  /** the secondary is on another host than before: what the primary's record says of that from then on */
+  readonly placement?: Placement | undefined
 }
 
 /**
@@ -197,6 +199,7 @@ export function recordProtected(input: AttachInput): Step[] {
             wasProtected: true,
             clean: false,
             marks: {},
+            ...input.placement,
           },
         },
       ],
