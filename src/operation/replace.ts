@@ -300,12 +300,12 @@ async function removeFormer(
     return await resyncPair(context, pair, {dryRun: options.dryRun, force: [], timeoutMs: options.timeoutMs})
   }
   if (former === undefined || member === undefined) {
-    const plan = {
-      ...planLeave(
-        context.newId(),
-        {host: '', identity: identityOf(primary.record), deleteCopies: false},
-        options.secondary,
-      ),
+    const plan: Plan = {
+      id: context.newId(),
+      kind: 'replace',
+      pair,
+      title: `replace the secondary of ${pair} by ${options.secondary}`,
+      finish: `colo pair replace ${pair} --secondary ${options.secondary}`,
       steps: [],
     }
     return {pair, changed: false, dryRun: options.dryRun, plan, status, timeline: []}
