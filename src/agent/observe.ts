@@ -9,6 +9,7 @@ import {summaryOf} from './intent-store.js'
 import type {Member} from './member.js'
 import {viewVm, type VmView} from './observe-vm.js'
 import {faultsOfCopy, writtenImage} from './files-of-copy.js'
+import {roomOf} from './room.js'
 import {readBridge, readTap} from './tap.js'
 import type {ForwardWatch} from './forward-watch.js'
 import type {TapFilters} from './tap-filters.js'
@@ -63,6 +64,7 @@ export async function observeMember(member: Member, deps: ObserverDeps): Promise
     intent: summaryOf(member.intents.current),
     domain,
     ...(record !== undefined && domain === 'absent' ? await observeDown(member, record, deps) : {}),
+    ...(record?.role === 'secondary' && domain !== 'absent' ? {room: await roomOf(record, deps.files)} : {}),
     qmp,
     vm: view?.vm,
     nics,

@@ -73,6 +73,16 @@ export const nodeFiles: Files = {
     await fs.rm(path, {recursive: true, force: true})
   },
 
+  async availableBytes(path) {
+    try {
+      const {bavail, bsize} = await fs.statfs(path)
+      return bavail * bsize
+    } catch (error) {
+      if (isAbsent(error)) return undefined
+      throw error
+    }
+  },
+
   async stat(path) {
     try {
       const found = await fs.stat(path, {bigint: true})

@@ -23,6 +23,8 @@ export interface Files {
   remove(path: string): Promise<void>
   removeDirectory(path: string): Promise<void>
   stat(path: string): Promise<FileFacts | undefined>
+  /** what an ordinary user may still write to the file system of a path; undefined when the path does not exist */
+  availableBytes(path: string): Promise<number | undefined>
   /** numeric ids, and the mode when it is told; a symbolic link is an error, whoever may write to its directory */
   changeOwner(path: string, owner: {readonly uid: number; readonly gid: number; readonly mode?: number}): Promise<void>
   /** plain write without fsync, for /sys and /proc */

@@ -21,6 +21,8 @@ export interface MemberObservation {
   readonly attached?: readonly string[]
   /** stopped cleanly, and no image was written to since */
   readonly atRest?: boolean
+  /** of a running secondary: the file systems that the primary's writes need room in */
+  readonly room?: readonly RoomObservation[]
   /** the host has booted, and this is why its agent has not started the copy */
   readonly boot?: {readonly kind: 'wait' | 'leave'; readonly why: string}
   /** `hung`: connected or connectable, but no reply in time; `busy`: somebody else holds the socket */
@@ -61,6 +63,13 @@ export interface XenObservation {
 export interface XenStreamEnd {
   readonly phase: 'starting' | 'streaming' | 'held' | 'ended' | 'lost'
   readonly reason?: string
+}
+
+/** What is left in one directory of a host. */
+export interface RoomObservation {
+  readonly what: 'scratch' | 'images'
+  readonly path: string
+  readonly availableBytes: number
 }
 
 export interface VmObservation {

@@ -57,6 +57,9 @@ export class ModelFiles implements Files {
   removeDirectory(): Promise<void> {
     return this.#do(() => undefined)
   }
+  availableBytes(): Promise<number | undefined> {
+    return this.#do(() => undefined)
+  }
   changeOwner(): Promise<void> {
     return this.#do(() => undefined)
   }

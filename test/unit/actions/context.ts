@@ -54,6 +54,9 @@ export class FakeFiles implements Files {
     const sizeBytes = this.texts.get(path)?.length ?? 4096
     return Promise.resolve({inode: '7', device: '1', sizeBytes, modifiedNs: '9', uid, gid, mode})
   }
+  availableBytes(): Promise<number | undefined> {
+    return Promise.resolve(undefined)
+  }
   changeOwner(path: string, {uid, gid, mode = 0o644}: {uid: number; gid: number; mode?: number}): Promise<void> {
     this.owners.set(path, [uid, gid, mode])
     return Promise.resolve()

@@ -31,6 +31,7 @@ test('what is absent is absent, not an error', async (t) => {
   const directory = directoryOf(t)
   assert.equal(await nodeFiles.readText(join(directory, 'x')), undefined)
   assert.equal(await nodeFiles.stat(join(directory, 'x')), undefined)
+  assert.equal(await nodeFiles.availableBytes(join(directory, 'x')), undefined)
   assert.deepEqual(await nodeFiles.list(join(directory, 'x')), [])
   await nodeFiles.remove(join(directory, 'x'))
   await nodeFiles.removeDirectory(join(directory, 'x'))

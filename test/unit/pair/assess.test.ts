@@ -52,6 +52,32 @@ test('no room left on the secondary: named first, before and after its copy is k
     assert.match(reasons[0]?.message ?? '', new RegExp(`^${code.replace('-', ' ')}: no room`))
     assert.is(reasons[0]?.remedy, 'colo pair resync web1')
   }
+  const roomOf = (scratch: number, images: number) => [
+    {what: 'scratch' as const, path: '/run/colo/scratch', availableBytes: scratch},
+    {what: 'images' as const, path: '/var/lib/colo/images', availableBytes: images},
+  ]
+  const [none, plenty] = [65_536, 10 * 1024 ** 3]
+  for (const [room, expected] of [
+    [roomOf(none, plenty), [['scratch-full', /^scratch full: .* on beta \(\/run\/colo\/scratch\); make room/]]],
+    [roomOf(plenty, none), [['disk-full', /^disk full: .* wrote \(\/var\/lib\/colo\/images\); make room/]]],
+    [
+      roomOf(none, none),
+      [
+        ['scratch-full', /scratch\); make room/],
+        ['disk-full', /images\); make room/],
+      ],
+    ],
+    [roomOf(plenty, plenty), [['disk-full', /in its images or in scratch; there is room again now/]]],
+  ] as const) {
+    const {reasons} = state(wrote, {...secondary, ...marked, room})
+    const full = reasons.filter(({code}) => code.endsWith('-full'))
+    assert.equal(
+      full.map(({code}) => code),
+      expected.map(([code]) => code),
+    )
+    for (const [index, [, text]] of expected.entries()) assert.match(full[index]?.message ?? '', text)
+  }
+  assert.equal(codes(primary, {...secondary, room: roomOf(none, none)}), [], 'little room alone is no fault')
   const elsewhere = 'write on parent0: No space left on device'
   const ownDisk = memberOf('primary', {latched: [{kind: 'quorum-report-bad', atMs: 1, detail: elsewhere}]})
   assert.equal(codes(ownDisk, secondary), ['quorum-report-bad'])
