@@ -1,5 +1,6 @@
 import {readFile} from 'node:fs/promises'
 import {release} from 'node:os'
+import {TimedOutError, ToolError} from '../errors.js'
 import type {Clock} from '../os/clock.js'
 import type {Files} from '../os/files.js'
 import type {Run} from '../os/process.js'
@@ -18,8 +19,8 @@ import {probeXen} from './probe/xen.js'
 import {memoryNeeded} from './rules/resources.js'
 import {neededTools} from './rules/services.js'
 
-/** Limit of each probe; they run side by side. */
-const PROBE_MS = 15_000
+/** Limit of each probe; they run side by side. Longer than the longest one's own. */
+const PROBE_MS = 26_000
 const DEFAULT_SCRATCH = '/run/colo/scratch'
 
 /** Words of `want`; `none` is not a probe and gives the clock alone. */
@@ -57,7 +58,7 @@ export interface FactsDependencies {
 }
 
 /**
- * Finds out about the host it runs on. Settles within some 16 s and never rejects: a probe that fails or takes too long
+ * Finds out about the host it runs on. Settles within some 27 s and never rejects: a probe that fails or takes too long
  * leaves its neutral value, and a line in `problems`.
  */
 export async function collectHostFacts(request: FactsRequest, deps: FactsDependencies): Promise<HostFacts> {
@@ -68,7 +69,7 @@ export async function collectHostFacts(request: FactsRequest, deps: FactsDepende
     try {
       return await limited(body)
     } catch (error) {
-      problems.push({probe: name, message: firstLine(error)})
+      problems.push({probe: name, message: firstLine(error), ...(isTimeout(error) ? {timedOut: true} : {})})
       return neutral
     }
   }
@@ -159,10 +160,14 @@ async function text(files: Files, path: string): Promise<string> {
 function limited<V>(body: () => Promise<V>): Promise<V> {
   return new Promise((resolve, reject) => {
     const disarm = armDeadline({timeoutMs: PROBE_MS}, () => {
-      reject(new Error(`no answer within ${PROBE_MS / 1000} s`))
+      reject(new TimedOutError(`no answer within ${PROBE_MS / 1000} s`, PROBE_MS))
     })
     body().then(resolve, reject).finally(disarm)
   })
+}
+
+function isTimeout(error: unknown): boolean {
+  return error instanceof TimedOutError || (error instanceof ToolError && error.failure.kind === 'timed-out')
 }
 
 function once<V>(make: () => Promise<V>): () => Promise<V> {

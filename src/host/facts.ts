@@ -80,6 +80,8 @@ export interface ForwardFacts {
 export interface ProbeProblem {
   readonly probe: string
   readonly message: string
+  /** it took too long: the host is busy, which says nothing about what is there */
+  readonly timedOut?: true
 }
 
 /** `offsetMs` is positive when the host's clock is ahead; the truth lies within plus or minus `uncertaintyMs`. */

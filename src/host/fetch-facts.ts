@@ -3,7 +3,7 @@ import type {AgentClient} from './agent-client.js'
 import type {ClockReading, HostFacts} from './facts.js'
 
 /** Longer than the slowest probe of an agent. */
-const FACTS_MS = 20_000
+const FACTS_MS = 30_000
 const CLOCK_MS = 3000
 
 export interface FetchFactsOptions {

@@ -28,7 +28,7 @@ export interface StartOptions {
 }
 
 /** QEMU on a host takes a moment to tell what it can do. */
-const factsMs = 20_000
+const factsMs = 30_000
 
 type Granted = Extract<StartDecision, {start: string}>
 

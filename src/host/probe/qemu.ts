@@ -11,7 +11,8 @@ import type {QemuFacts} from '../facts.js'
 /** Where distributions put the emulator. */
 const binaries = ['/usr/bin/qemu-system-x86_64', '/usr/local/bin/qemu-system-x86_64', '/usr/libexec/qemu-kvm'] as const
 
-const PROBE_MS = 8000
+/** A quarter of a second on an idle host; much longer where guests under TCG have all its cores. */
+const PROBE_MS = 20_000
 
 /** Answers by binary, kept while the file is the same one: a package update makes another inode. */
 const known = new Map<string, QemuFacts>()

@@ -11,14 +11,20 @@ const upgrade = 'install QEMU 11.1 or newer (Debian 13: trixie-backports), or 10
 export function checkQemu(facts: HostFacts): Check[] {
   const {host, qemu} = facts
   const about = {id: 'qemu', host}
-  if (qemu === undefined) {
+  const problem = facts.problems?.find(({probe}) => probe === 'qemu')
+  if (qemu === undefined && problem !== undefined) {
     return [
       fail(
         about,
-        'QEMU is not installed, or does not answer QMP',
-        'install it: `apt-get install qemu-system-x86 qemu-utils`',
+        `QEMU is installed, but what it can do could not be asked: ${problem.message}`,
+        problem.timedOut === true
+          ? 'the host is busy: try again; if it stays so, see what loads it (`top`)'
+          : 'start it by hand: `qemu-system-x86_64 -M none -display none -qmp stdio </dev/null`',
       ),
     ]
+  }
+  if (qemu === undefined) {
+    return [fail(about, 'QEMU is not installed', 'install it: `apt-get install qemu-system-x86 qemu-utils`')]
   }
   const {colo, reason, missing} = capabilitiesOf(qemu)
   const version = {id: 'qemu-version', host}
@@ -82,6 +88,8 @@ export function chooseAccel(wanted: PairSpec['vm']['accel'], sides: readonly [Ho
 export function checkPairAcceleration(spec: PairSpec, sides: readonly [HostFacts, HostFacts]): Check[] {
   const choice = chooseAccel(spec.vm.accel, sides)
   const about = {id: 'accelerator'}
+  // that it is missing, or does not answer, is a finding of its own
+  if (sides.some(({qemu}) => qemu === undefined)) return []
   if ('problem' in choice) return [fail(about, choice.problem, `${kvmRemedy}; or ${upgrade}`)]
   if (choice.accel === 'kvm') return [pass(about, 'both members run with KVM')]
   return [

@@ -61,6 +61,21 @@ test('tools that fail make problems, and leave all other facts', async () => {
   assert.ok(facts.memory.totalBytes > 0 && facts.addresses.length === 0)
 })
 
+test('a QEMU that takes too long is told apart from one that is missing', async () => {
+  const slow: Run = (argv) => Promise.reject(new ToolError(argv, {kind: 'timed-out', afterMs: 20_000}))
+  // another file than the one whose answer is kept
+  const stat: typeof nodeFiles.stat = async (path) => ({...(await nodeFiles.stat(path))!, inode: '0'})
+  const facts = await collectHostFacts(
+    {host: 'here', want: ['qemu']},
+    {...deps, run: slow, files: {...nodeFiles, stat}},
+  )
+  assert.is(facts.qemu, undefined)
+  assert.equal(
+    facts.problems?.map(({probe, timedOut}) => [probe, timedOut]),
+    [['qemu', true]],
+  )
+})
+
 test('an image: free, then in use by a QEMU', async (t) => {
   const path = join(await directoryOf(t), 'disk.qcow2')
   await run(['qemu-img', 'create', '-q', '-f', 'qcow2', path, '64M'])

@@ -36,6 +36,18 @@ const kernel = {image: '/boot/vmlinuz', cmdline: 'quiet'}
 const cases: readonly Case[] = [
   {title: 'no QEMU', b: () => ({qemu: undefined}), expect: ['fail', 'qemu', 'beta', /not installed/], absolute: true},
   {
+    title: 'a QEMU that does not answer in time',
+    b: () => ({qemu: undefined, problems: [{probe: 'qemu', message: 'no result after 20000 ms', timedOut: true}]}),
+    expect: ['fail', 'qemu', 'beta', /is installed, .* no result after 20000 ms/],
+    absolute: true,
+  },
+  {
+    title: 'a QEMU that does not run',
+    b: () => ({qemu: undefined, problems: [{probe: 'qemu', message: 'libfoo.so: cannot open'}]}),
+    expect: ['fail', 'qemu', 'beta', /is installed, .* cannot open/],
+    absolute: true,
+  },
+  {
     title: 'a broken release',
     a: (facts) => qemu(facts, {version: '10.0.2'}),
     b: (facts) => qemu(facts, {version: '10.0.2'}),
