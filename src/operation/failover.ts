@@ -1,4 +1,5 @@
 import {ColoError, RefusedError, StateError} from '../errors.js'
+import {AgentError} from '../host/agent-wire.js'
 import {assess, authorityOf, knownOf, type Known} from '../pair/assess.js'
 import {nextGeneration, standing} from '../pair/generation.js'
 import {beatFaults} from '../pair/health/protection.js'
@@ -13,7 +14,7 @@ import {finalStatus, settle} from './final-status.js'
 import {dryRunOf, type OperationResult} from './result.js'
 import {resyncPair} from './resync.js'
 import {runPlan} from './run-plan.js'
-import {clientsOf, findPair, seenOf, type FoundPair} from './sides.js'
+import {clientsOf, findPair, seenOf, type FoundPair, type Side} from './sides.js'
 import {isXenPair, xenFailoverPlan, xenTarget, type XenTarget} from './xen/life.js'
 
 export interface FailoverOptions {
@@ -262,18 +263,28 @@ async function confirmTarget(
   const {checkpoints, peer, atMs} = target.survivor
   const ago = (sinceMs: number | undefined): string =>
     sinceMs === undefined ? 'never' : `${((atMs - sinceMs) / 1000).toFixed(1)} s ago`
-  const answers = found.sides.some((side) => side.host === target.loser && 'client' in side)
-  const problem = answers
-    ? `${target.loser} answers, but has no record of ${found.pair}: what became of its copy is unknown.`
-    : `${target.loser} does not answer. It may be dead, or cut off and have gone on alone.`
+  const side = found.sides.find(({host}) => host === target.loser)
   await context.confirm({
     text:
-      `${problem}\n` +
+      `${whyUnseen(found.pair, target.loser, side)}\n` +
       `This copy (${target.survivor.host}): last checkpoint ${ago(checkpoints.lastAtMs)}, ` +
       `last word of ${target.loser}'s agent ${ago(peer?.atMs)}.`,
     expected: found.pair,
     force: 'peer-unknown',
   })
+}
+
+function whyUnseen(pair: string, loser: string, side: Side | undefined): string {
+  if (side !== undefined && 'client' in side) {
+    return `${loser} answers, but has no record of ${pair}: what became of its copy is unknown.`
+  }
+  // its agent is there, and cannot read what is on its disk
+  if (side?.problem instanceof AgentError) {
+    const {message, hint} = side.problem
+    const unknown = `${loser} answers, but what became of its copy of ${pair} is unknown: ${message}`
+    return hint === undefined ? unknown : `${unknown}; ${hint}`
+  }
+  return `${loser} does not answer. It may be dead, or cut off and have gone on alone.`
 }
 
 function planFor(context: OperationContext, target: Target): Plan {

@@ -15,6 +15,8 @@ export interface ScriptedHost {
   readonly stats?: MemberStats
   /** steps.run of this host fails with this */
   readonly failure?: Error
+  /** its agent answers, and cannot tell what it has: pairs.observe fails with this */
+  readonly unreadable?: Error
 }
 
 export interface Scripted {
@@ -33,7 +35,10 @@ export function scripted(hosts: Readonly<Record<string, ScriptedHost>>): Scripte
   const inventory: Inventory = {file: 'hosts.yaml', hosts: Object.keys(hosts).map(entryOf)}
   const connect = async ({name}: {readonly name: string}): Promise<AgentClient> => {
     const host = hosts[name]
-    if (host === undefined || (host.member === undefined && host.events === undefined)) {
+    if (
+      host === undefined ||
+      (host.member === undefined && host.events === undefined && host.unreadable === undefined)
+    ) {
       throw new UnreachableError(name, `${name} does not answer`)
     }
     const client: AgentClient = {
@@ -69,6 +74,7 @@ export function scripted(hosts: Readonly<Record<string, ScriptedHost>>): Scripte
 function answers(host: ScriptedHost, method: keyof Methods, params: unknown, options: CallOptions = {}): unknown {
   switch (method) {
     case 'pairs.observe':
+      if (host.unreadable !== undefined) throw host.unreadable
       return {members: host.member === undefined ? [] : [host.member]}
     case 'stats.read':
       return readStats(host, params as Methods['stats.read']['params'], options)

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import Failover from '../../../commands/pair/failover.js'
+import {AgentError} from '../../../src/host/agent-wire.js'
 import {nextGeneration} from '../../../src/pair/generation.js'
 import {layoutOf} from '../../../src/pair/layout.js'
 import type {IntentSummary, MemberObservation} from '../../../src/pair/observation.js'
@@ -87,6 +88,23 @@ test('a peer that answers without a record is as unknown as a silent one', async
   assert.deepEqual([refused.exit, refused.steps], [22, []])
   assert.match(refused.stderr, /has no record of web1/)
   assert.deepEqual((await failover(hosts, '--force', 'peer-unknown')).steps, ['beta steps.run'])
+})
+
+test('a peer whose record is of a newer release is named as that, not as dead', async () => {
+  const error = {
+    code: 'newer-format',
+    exit: 1,
+    message: 'record.json: format 99 is newer',
+    hint: 'install that release',
+  }
+  const unreadable = new AgentError({host: 'beta', method: 'pairs.observe'}, error)
+  const refused = await failover({alpha: {member: memberOf('primary')}, beta: {unreadable}})
+  assert.deepEqual([refused.exit, refused.steps], [22, []])
+  assert.match(
+    refused.stderr,
+    /beta answers, but .* unknown:\s+record\.json: format 99 is\s+newer; install that release/,
+  )
+  assert.doesNotMatch(refused.stderr, /may be dead/)
 })
 
 test('one that was cut off after the take-over is finished when it is run again', async () => {
