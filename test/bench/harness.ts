@@ -10,8 +10,8 @@ export interface Row {
   readonly target?: {readonly atMost: number}
 }
 
-/** `×`: a ratio, dimensionless. */
-export type Unit = '×' | 'ms' | '%' | 'MiB' | '/s'
+/** `×`: a ratio, dimensionless; empty: a number. */
+export type Unit = '×' | 'ms' | '%' | 'MiB' | 'MiB/s' | '/s' | ''
 
 /** What a benchmark gives back: its table, and what one must know to read it. */
 export interface Report {
@@ -88,7 +88,7 @@ export function formatReport({title, rows, notes = []}: Report): string {
 function figure(value: number | undefined, unit: Unit): string {
   if (value === undefined) return '-'
   const digits = unit === '×' || Math.abs(value) < 10 ? 2 : Math.abs(value) < 100 ? 1 : 0
-  return `${value.toFixed(digits)} ${unit}`
+  return `${value.toFixed(digits)} ${unit}`.trimEnd()
 }
 
 function columns(table: ReadonlyArray<readonly string[]>): string[] {

@@ -3,6 +3,7 @@ import {labUp, lineProgress} from '../../src/lab/index.js'
 import * as agent from './agent.js'
 import * as create from './create.js'
 import * as failover from './failover.js'
+import * as forward from './forward.js'
 import * as gap from './gap.js'
 import {formatReport, loadLine, machine, type Report} from './harness.js'
 import {isInSandbox, runInSandbox} from './sandbox.js'
@@ -29,6 +30,7 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   create: {needsLab: true, ...create},
   failover: {needsLab: true, ...failover},
   gap: {needsLab: true, ...gap},
+  forward: {needsLab: true, ...forward},
   ...(existsSync(topFile) ? {top: {needsLab: false, measure: measureTop}} : {}),
 }
 
