@@ -19,7 +19,7 @@ export interface Port {
    * reset by the peer is an end like any other: a process that exits with unread input resets.
    */
   onClose(callback: (cause: Error | undefined) => void): void
-  /** Queues bytes (a string is sent as UTF-8); after the end it does nothing. */
+  /** Queues bytes (a string is sent as UTF-8); after the end it does nothing. What the peer said before its end is read all the same. */
   write(bytes: string | Uint8Array): void
   /** Sends what is queued, then closes. */
   end(): void
@@ -60,7 +60,7 @@ export interface ConnectOptions {
 export async function connectUnix({path, timeoutMs, signal}: ConnectOptions): Promise<Port> {
   signal?.throwIfAborted()
   assertPathFits(path)
-  const socket = net.connect({path})
+  const socket = new HeardToTheEnd().connect({path})
   return new Promise((resolve, reject) => {
     const settle = (finish: () => void): void => {
       clearTimeout(timer)
@@ -177,11 +177,37 @@ function socketErrorOf(path: string, error: NodeJS.ErrnoException): SocketError 
   }
 }
 
+/**
+ * Node closes a socket whose write fails, and what the peer had sent before its end is never read: the last events of a QEMU, for one that
+ * is asked something in the milliseconds after it died. Here a write to a peer that is gone is dropped; reading ends the connection.
+ */
+class HeardToTheEnd extends net.Socket {
+  override _write(chunk: unknown, encoding: BufferEncoding, done: WriteDone): void {
+    super._write(chunk, encoding, unlessPeerGone(done))
+  }
+
+  override _writev(chunks: Array<{chunk: unknown; encoding: BufferEncoding}>, done: WriteDone): void {
+    super._writev?.(chunks, unlessPeerGone(done))
+  }
+}
+
+type WriteDone = (error?: Error | null) => void
+
+function unlessPeerGone(done: WriteDone): WriteDone {
+  return (error) => {
+    done(isPeerGone(error) ? null : error)
+  }
+}
+
+function isPeerGone(error: NodeJS.ErrnoException | null | undefined): boolean {
+  return error?.code === 'ECONNRESET' || error?.code === 'EPIPE'
+}
+
 function portOf(socket: net.Socket): Port {
   let broken: Error | undefined
   let closed = false
   socket.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ECONNRESET' && error.code !== 'EPIPE') broken = error
+    if (!isPeerGone(error)) broken = error
   })
   socket.on('close', () => {
     closed = true

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
-import {existsSync, mkdtempSync, rmSync, statSync, writeFileSync} from 'node:fs'
+import {spawn} from 'node:child_process'
+import {once} from 'node:events'
+import {existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync} from 'node:fs'
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
 import {ConflictError} from '../../../src/errors.js'
@@ -50,6 +52,40 @@ test('what is sent before anybody reads is not lost, and the end comes after it'
   })
   port.write('after the end: ignored')
 })
+
+test('the last words of a peer are read, although something was written to it after its end', async (t) => {
+  const path = join(directory(t), 'a.sock')
+  for (const reads of [true, false]) {
+    // a process of its own: it ends while this one is busy, as QEMU does after the SHUTDOWN event
+    const script = `require('net').createServer((client) => {
+      ${reads ? 'client.resume()' : 'client.pause()'}
+      client.write('hello ')
+      process.stdin.once('data', () => client.write('last words', () => process.exit()))
+    }).listen(process.argv[1], () => process.stdout.write('listening'))`
+    const peer = spawn(process.execPath, ['-e', script, path], {stdio: ['pipe', 'pipe', 'inherit']})
+    await once(peer.stdout, 'data')
+    const port = await connectUnix({path, timeoutMs})
+    const heard = everything(port)
+    port.write('first')
+    await new Promise((resolve) => {
+      port.onData(resolve)
+    })
+    const {pid} = peer
+    assert.ok(pid !== undefined)
+    // nothing is read before this turn of the loop ends
+    peer.stdin.write('end')
+    const endMs = performance.now() + timeoutMs
+    while (!hasEnded(pid)) assert.ok(performance.now() < endMs, 'the peer does not end')
+    port.write('too late')
+    assert.equal(await heard, 'hello last words')
+    rmSync(path, {force: true})
+  }
+})
+
+/** A zombie that this process has had no time to reap; while it has threads its sockets are open. */
+function hasEnded(pid: number): boolean {
+  return readFileSync(`/proc/${pid}/stat`, 'latin1').includes(') Z ') && readdirSync(`/proc/${pid}/task`).length === 1
+}
 
 test('the server reads what the client sent, however late it starts to', async (t) => {
   const path = join(directory(t), 'a.sock')
