@@ -26,6 +26,8 @@ export interface Wanted {
   readonly files: readonly WantedFile[]
   /** units to enable and start, in this order */
   readonly units: readonly string[]
+  /** QEMU opens taps of its own: the inventory names NICs for kernel forwarding */
+  readonly tun: boolean
 }
 
 /** Texts of the packaged templates. */
@@ -53,7 +55,7 @@ const tools = {
 /** libvirt's daemon lies where no PATH leads on some systems; its package brings this file. */
 export const libvirtMark = '/etc/libvirt/qemu.conf'
 
-export type Directories = Pick<HostEntry, 'images' | 'scratch'>
+export type Directories = Pick<HostEntry, 'images' | 'scratch'> & Partial<Pick<HostEntry, 'forward'>>
 
 export const defaultDirectories: Directories = {images: '/var/lib/colo/images', scratch: '/run/colo/scratch'}
 
@@ -89,6 +91,7 @@ export function wantedOn(at: Directories, templates: PrepareTemplates, appArmor:
         : [file(appArmorFile(appArmor), 0o644, appArmorText(at), 'AppArmor: QEMU may use the directories of pairs')]),
     ],
     units: ['colo-agent.service', 'colo-drain.service'],
+    tun: at.forward !== undefined && at.forward.length > 0,
   }
 }
 

@@ -1,5 +1,7 @@
 import {ConflictError} from '../../errors.js'
 import type {Argv} from '../../os/process.js'
+import {allowsTun} from '../probe/forwarding.js'
+import {tunRemedy} from '../rules/forwarding.js'
 import {libvirtMark, octal, ownMark, type Wanted, type WantedDirectory, type WantedFile} from './desired.js'
 import type {HostState} from './observe.js'
 
@@ -133,5 +135,9 @@ function leftOn(wanted: Wanted, state: HostState, changed: ReadonlySet<string>):
     left.push(
       'systemd does not run here: restart libvirtd for its hook, and start `colo agent` by what starts services here',
     )
+  // somebody else's file, with settings of its own: said, not edited
+  const conf = state.paths.get(libvirtMark)
+  if (wanted.tun && conf?.kind === 'file' && !allowsTun(conf.text))
+    left.push(`libvirt keeps /dev/net/tun from QEMU, which \`forward: {via: tc}\` needs: ${tunRemedy}`)
   return left
 }

@@ -13,6 +13,7 @@ const binaries = ['/usr/bin/qemu-system-x86_64', '/usr/local/bin/qemu-system-x86
 
 /** A quarter of a second on an idle host; much longer where guests under TCG have all its cores. */
 const PROBE_MS = 20_000
+const PROBE_TRIES = 4
 
 /** Answers by binary, kept while the file is the same one: a package update makes another inode. */
 const known = new Map<string, QemuFacts>()
@@ -44,9 +45,19 @@ export async function probeQemuAmong(
   return undefined
 }
 
+/**
+ * QEMU does not wait until its answers are read: those that do not fit into the pipe when it quits are lost, which happens when the
+ * reader gets no processor meanwhile.
+ */
 async function askQemu(run: Run, binary: string): Promise<QemuFacts> {
-  const {stdout} = await run(qemuProbeArgv(binary), {timeoutMs: PROBE_MS, input: qemuProbeInput()})
-  return readQemuProbe(binary, stdout)
+  for (let tries = 1; ; tries++) {
+    const {stdout} = await run(qemuProbeArgv(binary), {timeoutMs: PROBE_MS, input: qemuProbeInput()})
+    try {
+      return await readQemuProbe(binary, stdout)
+    } catch (error) {
+      if (!(error instanceof DecodeError) || tries === PROBE_TRIES) throw error
+    }
+  }
 }
 
 export function qemuProbeArgv(binary: string): Argv {

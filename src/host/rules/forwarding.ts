@@ -55,18 +55,16 @@ function checkKernel({forwarding, host}: HostFacts, vlan: boolean): Check[] {
   return [pass(about, `${told(needed)}; only for old engines: ${told(historical)}`)]
 }
 
+/** What lets QEMU open a tap by itself. */
+export const tunRemedy =
+  'in /etc/libvirt/qemu.conf set cgroup_device_acl to the list that stands there as a comment, with "/dev/net/tun" added; then restart libvirtd'
+
 /** QEMU opens the tap that leads to its comparer by itself. */
 function checkTun({forwarding, host}: HostFacts): Check[] {
   if (forwarding === undefined) return []
   const about = {id: 'forward-tun', host}
   if (forwarding.tunForQemu) return [pass(about, 'QEMU may open /dev/net/tun')]
-  return [
-    fail(
-      about,
-      'libvirt keeps /dev/net/tun from QEMU',
-      'in /etc/libvirt/qemu.conf set cgroup_device_acl to the list that stands there as a comment, with "/dev/net/tun" added; then restart libvirtd',
-    ),
-  ]
+  return [fail(about, 'libvirt keeps /dev/net/tun from QEMU', tunRemedy)]
 }
 
 function checkNicUse({forwarding, links, host}: HostFacts, device: string): Check[] {

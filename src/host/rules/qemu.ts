@@ -19,7 +19,7 @@ export function checkQemu(facts: HostFacts): Check[] {
         `QEMU is installed, but what it can do could not be asked: ${problem.message}`,
         problem.timedOut === true
           ? 'the host is busy: try again; if it stays so, see what loads it (`top`)'
-          : 'start it by hand: `qemu-system-x86_64 -M none -display none -qmp stdio </dev/null`',
+          : 'try again; if it stays so, start it by hand: `qemu-system-x86_64 -M none -display none -qmp stdio </dev/null`',
       ),
     ]
   }

@@ -117,6 +117,22 @@ test('what cannot be done is said, and not tried', () => {
   )
 })
 
+test('with NICs for kernel forwarding: what qemu.conf must say is told, the file itself is left alone', () => {
+  const at = {...defaultDirectories, forward: ['fwd0']}
+  const withConf = (text: string): HostState => {
+    const state = ready()
+    const conf: Found = {kind: 'file', mode: 0o600, owner: 'root', text}
+    return {...state, paths: new Map([...state.paths, ['/etc/libvirt/qemu.conf', conf]])}
+  }
+  const commented = '#cgroup_device_acl = ["/dev/null", "/dev/net/tun"]\n'
+  const {steps, left} = planPrepare('alpha', wantedOn(at, templates, undefined), withConf(commented))
+  assert.equal([steps.length, left.length], [0, 1])
+  assert.match(left[0] ?? '', /set cgroup_device_acl .*"\/dev\/net\/tun" added/)
+  const allowed = withConf(commented.slice(1))
+  assert.equal(planPrepare('alpha', wantedOn(at, templates, undefined), allowed).left, [])
+  assert.equal(planPrepare('alpha', wanted(), withConf(commented)).left, [])
+})
+
 test("AppArmor's rules are found by how they ask for additions", () => {
   assert.is(appArmorPlaceOf('  include if exists <abstractions/libvirt-qemu.d>\n'), 'directory')
   assert.is(appArmorPlaceOf('  #include if exists <local/abstractions/libvirt-qemu>\n'), 'local')

@@ -5,7 +5,9 @@ import {bootSector} from '../../../src/host/probe/kvm.js'
 import {isLocked, parseImageInfo} from '../../../src/host/probe/images.js'
 import {parseIpAddr} from '../../../src/host/probe/links.js'
 import {fileSystemOf, isMemoryBacked, parseCpuinfo, parseListening, parseMeminfo} from '../../../src/host/probe/proc.js'
-import {readQemuProbe} from '../../../src/host/probe/qemu.js'
+import {probeQemuAmong, readQemuProbe} from '../../../src/host/probe/qemu.js'
+import type {FileFacts, Files} from '../../../src/os/files.js'
+import type {Run} from '../../../src/os/process.js'
 import {suite} from '../../support/suite.js'
 import {fixture, probedQemu} from './samples.js'
 
@@ -36,6 +38,26 @@ test('a QEMU that ends early is an error that names the missing answer', async (
     assert.instance(error, DecodeError)
     assert.match((error as Error).message, /query-machines is not answered/)
   }
+})
+
+test('a QEMU whose answers were cut off at its end is asked again, a few times', async () => {
+  const whole = fixture('host/qemu-11.1.3-probe.txt')
+  const file: FileFacts = {inode: '1', device: '1', sizeBytes: 1, modifiedNs: '1', uid: 0, gid: 0, mode: 0o755}
+  const files = {stat: () => Promise.resolve(file)} as unknown as Files
+  const ask = async (binary: string, cutOff: number): Promise<{version: string | undefined; runs: number}> => {
+    let runs = 0
+    const run: Run = () => {
+      const stdout = ++runs <= cutOff ? whole.slice(0, 40_000) : whole
+      return Promise.resolve({stdout, stderr: '', durationMs: 1})
+    }
+    const facts = await probeQemuAmong([binary], run, files).catch((error: unknown) => {
+      assert.instance(error, DecodeError)
+      return undefined
+    })
+    return {version: facts?.version, runs}
+  }
+  assert.equal(await ask('/a/qemu', 2), {version: '11.1.3', runs: 3})
+  assert.equal(await ask('/b/qemu', 99), {version: undefined, runs: 4})
 })
 
 test('interfaces of a lab host: addresses, bridges with their ports, kinds', () => {
