@@ -180,10 +180,14 @@ test(
   4 * minutes,
 )
 
-test('the pair is taken away', async () => {
-  await removePair(pair)
-  assert.is((await colo('pair', 'status', pair)).exit, 3)
-})
+test(
+  'the pair is taken away',
+  async () => {
+    await removePair(pair)
+    assert.is((await colo('pair', 'status', pair)).exit, 3)
+  },
+  minutes,
+)
 
 /** Probes run from the machine of the command: it gets a leg in the guest's LAN. */
 async function legInLan(t: T): Promise<void> {
