@@ -1,12 +1,9 @@
-import {once} from 'node:events'
 import * as assert from 'uvu/assert'
 import {execIn, namespaces, type LabHost} from '../../src/lab/index.js'
-import {agentPidFile} from '../../src/lab/agent.js'
 import {run} from '../../src/os/process.js'
 import {
   colo,
   coloOk,
-  coloProcess,
   createPair,
   disk,
   guestAnswers,
@@ -15,6 +12,7 @@ import {
   statusOf,
   type StreamSummary,
 } from '../support/lab.js'
+import {strike} from '../soak/strike.js'
 import {suite, type T} from '../support/suite.js'
 
 /* One pair goes through all of these in turn; each test leaves it protected. */
@@ -74,22 +72,12 @@ test(
     const stream = await openStream(guestAddress)
     t.defer(() => stream.kill())
     await coloOk('pair', 'checkpoint', pair)
-    const stopped = execIn(secondary as LabHost, [
-      'sh',
-      '-c',
-      `until [ -e /var/lib/colo/pairs/${pair}/intent.json ]; do :; done; kill -STOP $(cat ${agentPidFile})`,
-    ])
-    t.defer(() => execIn(secondary as LabHost, ['sh', '-c', `kill -CONT $(cat ${agentPidFile})`]))
-    const command = coloProcess('pair', 'failover', pair, '--yes')
-    await stopped
-    await execIn(primary as LabHost, [
-      'sh',
-      '-c',
-      `until [ $(( $(cat /sys/class/net/${tap}/flags) & 1 )) = 0 ]; do :; done`,
-    ])
-    command.kill('SIGKILL')
-    await once(command, 'exit')
-    await execIn(secondary as LabHost, ['sh', '-c', `kill -CONT $(cat ${agentPidFile})`])
+    const fenced = await strike(['failover', pair, '--yes'], {
+      step: `${primary}/fence`,
+      state: 'done',
+      victim: 'command',
+    })
+    assert.ok(fenced.reached, fenced.stderr)
     await guestAnswers(guestAddress)
     const up = await Promise.all(
       [primary, secondary].map(async (host) => {

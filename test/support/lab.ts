@@ -41,7 +41,7 @@ export async function coloOk(...args: readonly string[]): Promise<Record<string,
 }
 
 /** A running `colo`, for what happens in the middle of it. */
-export function coloProcess(...args: readonly string[]): ChildProcessWithoutNullStreams {
+function coloProcess(...args: readonly string[]): ChildProcessWithoutNullStreams {
   return spawn(process.execPath, [join(root, 'bin/run.js'), ...args], {
     env: {...process.env, ...labEnv, NO_COLOR: '1'},
     stdio: ['pipe', 'pipe', 'pipe'],
