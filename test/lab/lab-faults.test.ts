@@ -123,7 +123,11 @@ for (const [direction, seenByBeta] of [
   test(`a cut of what goes ${direction} lets the other direction through`, async (t) => {
     const sandbox = await sharedLab()
     await fault(sandbox, `cut replication alpha --direction ${direction}`)
-    const capture = await sandbox.start('beta', ['tcpdump', '-i', 'repl0', '-nnl', 'icmp or arp'], 'listening on')
+    const capture = await sandbox.start(
+      'beta',
+      ['tcpdump', '-i', 'repl0', '-Q', 'in', '-nnl', 'icmp or arp'],
+      'listening on',
+    )
     t.defer(() => capture.kill())
     assert.equal(await reaches(sandbox, 'alpha', '10.88.0.2'), false)
     assert.equal((await capture.output()).includes('10.88.0.1'), seenByBeta)

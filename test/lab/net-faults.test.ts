@@ -85,12 +85,12 @@ test(
     const touched = await seen('forward-touched', /cut or re-plugged/)
     assert.is(touched.remedy, `colo net verify ${name}`)
     await coloOk('net', 'verify', name)
-    assert.is((await statusOf(name)).state, 'protected')
+    await coloOk('pair', 'wait', name, '--for', 'protected', '--timeout', '20s')
 
     await ip('alpha', 'addr', 'add', '10.9.9.1/24', 'dev', 'fwd0')
     await seen('forward-reused', /fwd0 has the address 10\.9\.9\.1/)
     await ip('alpha', 'addr', 'flush', 'dev', 'fwd0')
-    assert.is((await statusOf(name)).state, 'protected')
+    await coloOk('pair', 'wait', name, '--for', 'protected', '--timeout', '20s')
 
     // a rule is gone: verify says where the frames stop, status mends it
     await tc('beta', 'filter', 'del', 'dev', 'fwd0', 'ingress')

@@ -15,7 +15,7 @@ test(
   'two pairs: list, filter, sort, detail, failover by dialog and back to protected, on the screen',
   async (t) => {
     t.defer(() => Promise.all([removePair('top1'), removePair('top2')]))
-    await createPair({name: 'top1', model: 'virtio', nics: 1, disks: 1, byte: 51})
+    await createPair({name: 'top1', model: 'virtio', nics: 1, disks: 1, byte: 51, resync: 'manual'})
     await createPair({name: 'top2', model: 'virtio', nics: 1, disks: 1, byte: 52})
     await Promise.all(Object.values(guests).map((address) => guestAnswers(address)))
     const traffic = keepAsking(t.signal)
@@ -50,9 +50,11 @@ test(
     await top.press('f', ...Array.from('top1'), 'Tab', 'Enter')
     await top.shows(/(RUNNING|DONE) .*Fail over top1/)
     await top.shows(/^top1 +(failing-over|committing|unprotected) +generation 2/m, 20_000)
+    await top.shows(/^top1 +unprotected +generation 2/m, 30_000)
+    await guestAnswers(guests.top1)
+    await top.press('r', ...Array.from('top1'), 'Tab', 'Enter')
     await top.shows(/^top1 +resyncing/m, 30_000)
     await top.shows(/^top1 +protected +generation 2/m, 60_000)
-    await guestAnswers(guests.top1)
     await top.press('Escape', 'q')
     await top.shows(/ended 0/)
   },
@@ -66,7 +68,7 @@ test(
     await createPair({name: 'top1', model: 'virtio', nics: 1, disks: 1, byte: 51})
     await guestAnswers(guests.top1)
     const monitor = (command: string) => execIn('alpha', ['virsh', 'qemu-monitor-command', 'top1', '--hmp', command])
-    await monitor('logfile /var/log/top1-truth.log')
+    await monitor('logfile /run/colo/pairs/top1/truth.log')
     await monitor('trace-event colo_vm_state_change on')
     const before = await statsOf('top1')
     for (let n = 0; n < 4; n++) await http('/uptime', {address: guests.top1})
@@ -74,7 +76,7 @@ test(
     for (let n = 0; n < 2; n++) await http('/uptime', {address: guests.top1})
     await monitor('trace-event colo_vm_state_change off')
     const after = await statsOf('top1')
-    const {stdout} = await execIn('alpha', ['cat', '/var/log/top1-truth.log'])
+    const {stdout} = await execIn('alpha', ['cat', '/run/colo/pairs/top1/truth.log'])
     const pauses = pausesOf(stdout)
     const [first] = pauses
     const last = pauses.at(-1)

@@ -88,6 +88,7 @@ export interface GuestSpec {
   readonly secondary?: LabHost
   readonly interval?: string
   readonly uncompared?: 'drop' | 'pass'
+  readonly resync?: 'auto' | 'manual'
   /** kernel forwarding on fwd0, fwd1 instead of sockets */
   readonly forward?: 'tc'
 }
@@ -124,6 +125,7 @@ ${nics
   )
   .join('\n')}
 checkpoint: {interval: ${guest.interval ?? '1s'}, compareTimeout: 3s}
+resync: ${guest.resync ?? 'auto'}
 `
 }
 
