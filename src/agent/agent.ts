@@ -173,6 +173,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       listener.close()
       ending.abort(new Error('the agent ends'))
       beacons.close()
+      await opened.catch(() => undefined)
       await members.close()
       for (const port of ports) port.destroy()
     },

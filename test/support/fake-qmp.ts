@@ -1,9 +1,8 @@
-import {mkdtempSync, rmSync} from 'node:fs'
-import {tmpdir} from 'node:os'
 import {join} from 'node:path'
 import {listenUnix, type Listener, type Port} from '../../src/os/sockets.js'
 import {LineFramer} from '../../src/qmp/line-framer.js'
 import type {T} from './suite.js'
+import {temporaryDirectory} from './temporary-directory.js'
 
 export type Args = Readonly<Record<string, unknown>>
 
@@ -54,11 +53,7 @@ export class FakeQmp {
 
   /** Starts one in a directory of its own; it dies with the test. */
   static async start(t: T, options: FakeQmpOptions = {}): Promise<FakeQmp> {
-    const directory = mkdtempSync(join(tmpdir(), 'fake-qmp-'))
-    t.defer(() => {
-      rmSync(directory, {recursive: true, force: true})
-    })
-    const fake = await FakeQmp.listen(join(directory, 'qmp.sock'), options)
+    const fake = await FakeQmp.listen(join(temporaryDirectory(t, 'fake-qmp'), 'qmp.sock'), options)
     t.defer(() => {
       fake.die()
     })

@@ -7,7 +7,8 @@ import {ConflictError} from '../../../src/errors.js'
 import type {Run} from '../../../src/os/process.js'
 import type {Action} from '../../../src/plan/action.js'
 import {suite} from '../../support/suite.js'
-import {builds, contextOf, directoryOf, runWith, startQemu} from './tools.js'
+import {temporaryDirectory} from '../../support/temporary-directory.js'
+import {builds, contextOf, runWith, startQemu} from './tools.js'
 
 const size = 8 * 1024 ** 2
 const format = {disk: 'qcow2', raw: 'raw'} as const
@@ -18,7 +19,7 @@ for (const build of builds) {
 
   for (const diskFormat of Object.values(format)) {
     test(`active over hidden over a ${diskFormat} disk is merged, also a second time`, async (t) => {
-      const directory = directoryOf(t)
+      const directory = temporaryDirectory(t, 'actions')
       const context = await contextOf(t, build)
       const [active, hidden, disk] = ['a,"b".active.qcow2', 'x.hidden.qcow2', 'disk'].map((name) =>
         join(directory, name),
@@ -53,7 +54,7 @@ for (const build of builds) {
   }
 
   test('a merge that was cut off between its two commits is finished by the next', async (t) => {
-    const directory = directoryOf(t)
+    const directory = temporaryDirectory(t, 'actions')
     const context = await contextOf(t, build)
     const [active = '', hidden = '', disk = ''] = ['a.active.qcow2', 'a.hidden.qcow2', 'd'].map((name) =>
       join(directory, name),
@@ -74,7 +75,7 @@ for (const build of builds) {
   }, 60_000)
 
   test('an image is made 0600, kept when it fits, refused when it does not', async (t) => {
-    const path = join(directoryOf(t), 'root.qcow2')
+    const path = join(temporaryDirectory(t, 'actions'), 'root.qcow2')
     const context = await contextOf(t, build)
     const action = {kind: 'image-create', path, format: 'qcow2', sizeBytes: size, existing: 'keep'} as const
     assert.equal(await performAction(action, context), 'changed')
@@ -87,7 +88,7 @@ for (const build of builds) {
   }, 30_000)
 
   test('an overlay is emptied, unless a running QEMU has it open', async (t) => {
-    const path = join(directoryOf(t), 'root.active.qcow2')
+    const path = join(temporaryDirectory(t, 'actions'), 'root.active.qcow2')
     writeFileSync(path, 'not an image')
     const context = await contextOf(t, build)
     const action = {kind: 'image-create', path, format: 'qcow2', sizeBytes: size, existing: 'replace'} as const

@@ -5,7 +5,8 @@ import {run} from '../../../src/os/process.js'
 import type {Action} from '../../../src/plan/action.js'
 import {queryStatus} from '../../../src/qmp/commands/status.js'
 import {suite} from '../../support/suite.js'
-import {builds, contextOf, directoryOf, startQemu, type Build} from './tools.js'
+import {temporaryDirectory} from '../../support/temporary-directory.js'
+import {builds, contextOf, startQemu, type Build} from './tools.js'
 
 /** Ports of 127.0.0.x that nothing else here uses; one address per build, so that runs do not meet. */
 const port = 19_700
@@ -16,7 +17,7 @@ for (const [index, build] of builds.entries()) {
 
   test('chardevs: made once, replaced when of another kind, removed once', async (t) => {
     const context = await contextOf(t, build, await startQemu(t, build))
-    const path = join(directoryOf(t), 'pair.sock')
+    const path = join(temporaryDirectory(t, 'actions'), 'pair.sock')
     const backends = [
       {id: 'server', backend: {type: 'tcp-server', address, port}},
       {id: 'client', backend: {type: 'tcp-client', address, port}},
@@ -43,7 +44,7 @@ for (const [index, build] of builds.entries()) {
   test('objects: filters in their order, the comparer, switched and removed', async (t) => {
     const netdev = ['-netdev', 'user,id=hostnet0']
     const context = await contextOf(t, build, await startQemu(t, build, netdev))
-    const directory = directoryOf(t)
+    const directory = temporaryDirectory(t, 'actions')
     for (const id of ['a', 'b', 'c', 'd']) {
       const backend = {type: 'unix-server', path: join(directory, id)} as const
       await performAction({kind: 'chardev', ensure: 'present', id, backend}, context)
@@ -179,7 +180,7 @@ for (const [index, build] of builds.entries()) {
 
 /** A primary with a disk full of fives below a quorum, and a secondary with an empty one of the same size. */
 async function twoDisks(t: Parameters<typeof contextOf>[0], build: Build) {
-  const directory = directoryOf(t)
+  const directory = temporaryDirectory(t, 'actions')
   const [source, image] = [join(directory, 'source'), join(directory, 'image')]
   for (const path of [source, image]) await run([...build.program('qemu-img'), 'create', '-q', '-f', 'raw', path, '8M'])
   await run([...build.program('qemu-io'), '-f', 'raw', '-c', 'write -P 5 0 1M', source])

@@ -1,6 +1,5 @@
 import {Forwarding} from '../../../src/agent/forwarding.js'
-import {existsSync, mkdtempSync, readdirSync, rmSync} from 'node:fs'
-import {tmpdir} from 'node:os'
+import {existsSync, readdirSync} from 'node:fs'
 import {join} from 'node:path'
 import type {ActionContext} from '../../../src/agent/action-context.js'
 import {systemClock} from '../../../src/os/clock.js'
@@ -10,15 +9,7 @@ import {layoutOf} from '../../../src/pair/layout.js'
 import {connectQmp, type QmpSession} from '../../../src/qmp/session.js'
 import {specOf} from '../../support/pair-fixtures.js'
 import type {T} from '../../support/suite.js'
-
-/** A directory that goes with the test. */
-export function directoryOf(t: T): string {
-  const directory = mkdtempSync(join(tmpdir(), 'colo-actions-'))
-  t.defer(() => {
-    rmSync(directory, {recursive: true, force: true})
-  })
-  return directory
-}
+import {temporaryDirectory} from '../../support/temporary-directory.js'
 
 /** Where programs of one QEMU build are found. */
 export interface Build {
@@ -69,7 +60,7 @@ export async function startQemu(
   build: Build,
   args: readonly string[] = [],
 ): Promise<{agent: string; yank: string}> {
-  const directory = directoryOf(t)
+  const directory = temporaryDirectory(t, 'actions')
   const sockets = {agent: join(directory, 'agent.qmp'), yank: join(directory, 'yank.qmp')}
   const pidFile = join(directory, 'pid')
   const machine = ['-M', 'none', '-nodefaults', '-display', 'none', '-daemonize', '-pidfile', pidFile]

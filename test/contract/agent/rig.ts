@@ -1,5 +1,4 @@
-import {mkdtempSync, mkdirSync, rmSync} from 'node:fs'
-import {tmpdir} from 'node:os'
+import {mkdirSync} from 'node:fs'
 import {join} from 'node:path'
 import {startAgent, type Agent, type AgentOptions} from '../../../src/agent/agent.js'
 import {layoutAt, type Roots} from '../../../src/agent/member-layout.js'
@@ -18,6 +17,7 @@ import type {PairRecord} from '../../../src/pair/record.js'
 import {connectQmp} from '../../../src/qmp/session.js'
 import {FakeQmp} from '../../support/fake-qmp.js'
 import type {T} from '../../support/suite.js'
+import {temporaryDirectory} from '../../support/temporary-directory.js'
 import {sampleRecord} from '../../support/sample-record.js'
 
 /** Datagrams between agents of one test, without the network; `cut` loses everything. */
@@ -71,12 +71,9 @@ export class Rig {
     this.#deadMs = deadMs
     this.host = host
     this.#bus = bus
-    this.directory = mkdtempSync(join(tmpdir(), 'colo-'))
+    this.directory = temporaryDirectory(t, 'rig')
     this.roots = {stateRoot: join(this.directory, 'state/pairs'), runRoot: join(this.directory, 'pairs')}
     this.socketPath = join(this.directory, 'agent.sock')
-    t.defer(() => {
-      rmSync(this.directory, {recursive: true, force: true})
-    })
     t.defer(() => this.#agent?.close())
   }
 

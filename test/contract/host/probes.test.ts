@@ -1,5 +1,4 @@
-import {mkdtemp, rm, writeFile} from 'node:fs/promises'
-import {tmpdir} from 'node:os'
+import {writeFile} from 'node:fs/promises'
 import {join} from 'node:path'
 import * as assert from 'uvu/assert'
 import {ToolError} from '../../../src/errors.js'
@@ -12,17 +11,12 @@ import {probeDirectory} from '../../../src/host/probe/storage.js'
 import {systemClock} from '../../../src/os/clock.js'
 import {nodeFiles} from '../../../src/os/files-node.js'
 import {run, type Argv, type Run} from '../../../src/os/process.js'
-import {suite, type T} from '../../support/suite.js'
+import {suite} from '../../support/suite.js'
+import {temporaryDirectory} from '../../support/temporary-directory.js'
 import {recordOf, specOf} from '../../unit/host/samples.js'
 import {startQemu} from '../qmp/subjects.js'
 
 const test = suite('contract/host/probes')
-
-async function directoryOf(t: T): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), 'colo-probes-'))
-  t.defer(() => rm(directory, {recursive: true}))
-  return directory
-}
 
 const deps = {run, files: nodeFiles, clock: systemClock, records: []}
 const quick = probes.filter((probe) => probe !== 'kvm' && probe !== 'libvirt')
@@ -77,7 +71,7 @@ test('a QEMU that takes too long is told apart from one that is missing', async 
 })
 
 test('an image: free, then in use by a QEMU', async (t) => {
-  const path = join(await directoryOf(t), 'disk.qcow2')
+  const path = join(temporaryDirectory(t, 'probes'), 'disk.qcow2')
   await run(['qemu-img', 'create', '-q', '-f', 'qcow2', path, '64M'])
   const {directory, ...free} = await probeImage(path, {run, mounts: '', loops: []})
   assert.equal(free, {path, exists: true, format: 'qcow2', virtualSizeBytes: 67108864, snapshots: 0, inUse: false})
@@ -90,7 +84,7 @@ test('an image: free, then in use by a QEMU', async (t) => {
 })
 
 test('an image behind a loop device is in use; one that is absent, a directory or damaged is told', async (t) => {
-  const directory = await directoryOf(t)
+  const directory = temporaryDirectory(t, 'probes')
   const raw = join(directory, 'raw.img')
   await writeFile(raw, Buffer.alloc(1024 * 1024))
   assert.is((await probeImage(raw, {run, mounts: '', loops: [raw]})).inUse, true)
@@ -102,7 +96,7 @@ test('an image behind a loop device is in use; one that is absent, a directory o
 })
 
 test('a directory that does not exist has the space of the nearest that does', async (t) => {
-  const directory = await directoryOf(t)
+  const directory = temporaryDirectory(t, 'probes')
   const mounts = await nodeFiles.readText('/proc/mounts')
   const below = await probeDirectory(join(directory, 'a', 'b'), mounts ?? '')
   const there = await probeDirectory(directory, mounts ?? '')
@@ -113,7 +107,7 @@ test('a directory that does not exist has the space of the nearest that does', a
 })
 
 test('the guest of the KVM probe boots and writes its token: seen with TCG', async (t) => {
-  const image = join(await directoryOf(t), 'boot.img')
+  const image = join(temporaryDirectory(t, 'probes'), 'boot.img')
   await writeFile(image, bootSector())
   const [program, ...args] = kvmProbeArgv('qemu-system-x86_64', image)
   const argv: Argv = [program, ...args.map((arg) => arg.replace('accel=kvm', 'accel=tcg'))]

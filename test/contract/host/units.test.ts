@@ -1,10 +1,10 @@
-import {cpSync, mkdtempSync, readFileSync, rmSync} from 'node:fs'
-import {tmpdir} from 'node:os'
+import {cpSync, readFileSync} from 'node:fs'
 import {join} from 'node:path'
 import {fileURLToPath} from 'node:url'
 import * as assert from 'uvu/assert'
 import {run} from '../../../src/os/process.js'
 import {suite} from '../../support/suite.js'
+import {temporaryDirectory} from '../../support/temporary-directory.js'
 
 const test = suite('systemd units')
 
@@ -13,10 +13,7 @@ const templates = fileURLToPath(new URL('../../../templates/systemd', import.met
 const textOf = (unit: string): string => readFileSync(join(templates, unit), 'utf8')
 
 test('systemd has nothing to say about them', async (t) => {
-  const directory = mkdtempSync(join(tmpdir(), 'colo-units-'))
-  t.defer(() => {
-    rmSync(directory, {recursive: true, force: true})
-  })
+  const directory = temporaryDirectory(t, 'units')
   for (const unit of units) cpSync(join(templates, unit), join(directory, unit))
   const files = units.map((unit) => join(directory, unit))
   const {stdout, stderr} = await run(['systemd-analyze', 'verify', '--man=no', ...files])

@@ -1,6 +1,5 @@
-import {mkdtempSync, mkdirSync, readFileSync, rmSync} from 'node:fs'
+import {mkdirSync, readFileSync} from 'node:fs'
 import {dirname, join} from 'node:path'
-import {tmpdir} from 'node:os'
 
 import {attribute, child, children, textOf, type XmlElement} from '../../../src/libvirt/xml-tree.js'
 import {buildMemberXml, type MemberXmlInput} from '../../../src/libvirt/member-xml.js'
@@ -12,13 +11,11 @@ import {onHost, type DiskSpec, type PairSpec} from '../../../src/pair/spec.js'
 import {connectQmp, type QmpSession} from '../../../src/qmp/session.js'
 import {memberInput, type MemberCase} from '../../support/member-cases.js'
 import type {T} from '../../support/suite.js'
+import {temporaryDirectory} from '../../support/temporary-directory.js'
 
 /** Starts one member of a case on a bare QEMU, stopped, in a directory of its own, from what its domain XML says. */
 export async function startMember(t: T, each: MemberCase, role: Role, program: Argv): Promise<QmpSession> {
-  const directory = mkdtempSync(join(tmpdir(), 'colo-member-'))
-  t.defer(() => {
-    rmSync(directory, {recursive: true, force: true})
-  })
+  const directory = temporaryDirectory(t, 'member')
   const input = inDirectory(directory, memberInput(each, role))
   for (const disk of input.spec.disks) await createImages(input, disk)
   const pidFile = join(directory, 'pid')

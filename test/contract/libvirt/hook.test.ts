@@ -1,10 +1,10 @@
 import {execFile} from 'node:child_process'
-import {chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs'
-import {tmpdir} from 'node:os'
+import {chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync} from 'node:fs'
 import {join} from 'node:path'
 import * as assert from 'uvu/assert'
 import {withStartWord} from '../../../src/libvirt/start-word.js'
 import {suite, type T} from '../../support/suite.js'
+import {temporaryDirectory} from '../../support/temporary-directory.js'
 
 const test = suite('libvirt hook')
 
@@ -23,10 +23,7 @@ interface Outcome {
 
 /** The hook as it is shipped, but for its two directories. */
 function hookOf(t: T) {
-  const directory = mkdtempSync(join(tmpdir(), 'colo-hook-'))
-  t.defer(() => {
-    rmSync(directory, {recursive: true, force: true})
-  })
+  const directory = temporaryDirectory(t, 'hook')
   const [pairs, starts] = [join(directory, 'pairs'), join(directory, 'starts')]
   for (const path of [pairs, starts, join(pairs, 'web1')]) mkdirSync(path)
   const shipped = readFileSync(new URL('../../../templates/libvirt/qemu-hook.sh', import.meta.url), 'utf8')

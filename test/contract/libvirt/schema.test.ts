@@ -1,11 +1,11 @@
-import {mkdtempSync, rmSync, writeFileSync} from 'node:fs'
-import {tmpdir} from 'node:os'
+import {writeFileSync} from 'node:fs'
 import {join} from 'node:path'
 
 import {run} from '../../../src/os/process.js'
 import {importCases, memberCaseOf} from '../../support/import-cases.js'
 import {memberCases, memberXml, roles} from '../../support/member-cases.js'
 import {suite} from '../../support/suite.js'
+import {temporaryDirectory} from '../../support/temporary-directory.js'
 
 /** libvirt's own schema (package libvirt-clients, with xmllint); a missing tool fails the test. */
 const test = suite("domain XML against libvirt's schema")
@@ -19,10 +19,7 @@ const imported = importCases
 for (const each of [...memberCases, ...imported]) {
   for (const role of roles) {
     test(`${each.name}, ${role}`, async (t) => {
-      const directory = mkdtempSync(join(tmpdir(), 'colo-schema-'))
-      t.defer(() => {
-        rmSync(directory, {recursive: true, force: true})
-      })
+      const directory = temporaryDirectory(t, 'schema')
       const file = join(directory, 'domain.xml')
       writeFileSync(file, memberXml(each, role))
       await run(['virt-xml-validate', file, 'domain'])

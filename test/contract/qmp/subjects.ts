@@ -1,11 +1,11 @@
-import {existsSync, mkdtempSync, readdirSync, readFileSync, rmSync} from 'node:fs'
-import {tmpdir} from 'node:os'
+import {existsSync, readdirSync, readFileSync} from 'node:fs'
 import {join} from 'node:path'
 import {systemClock} from '../../../src/os/clock.js'
 import {run, type Argv} from '../../../src/os/process.js'
 import {replyFixture} from '../../fixtures/qmp/fixtures.js'
 import {FakeQmp, refusal, type Args, type FakeReply, type Handler} from '../../support/fake-qmp.js'
 import type {T} from '../../support/suite.js'
+import {temporaryDirectory} from '../../support/temporary-directory.js'
 
 /** A QMP server under the contract: an empty machine, running. */
 export interface Subject {
@@ -39,10 +39,7 @@ export function labQemu(): Argv | undefined {
 
 /** Starts `-M none` of a QEMU. */
 export async function startQemu(t: T, program: Argv): Promise<Subject> {
-  const directory = mkdtempSync(join(tmpdir(), 'qmp-contract-'))
-  t.defer(() => {
-    rmSync(directory, {recursive: true, force: true})
-  })
+  const directory = temporaryDirectory(t, 'qmp')
   const path = join(directory, 'qmp.sock')
   const pidFile = join(directory, 'pid')
   const machine = ['-M', 'none', '-nodefaults', '-display', 'none', '-qmp', `unix:${path},server=on,wait=off`]

@@ -1,14 +1,14 @@
 import * as assert from 'uvu/assert'
 import {spawn, type ChildProcess} from 'node:child_process'
-import {existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs'
+import {existsSync, readFileSync, writeFileSync} from 'node:fs'
 import {createServer} from 'node:net'
-import {tmpdir} from 'node:os'
 import {join} from 'node:path'
 
 import {isAlive} from '../../../src/os/proc.js'
 import type {RelayOrders, RelayState} from '../../../src/os/xen-relay/orders.js'
 import {relayArgv} from '../../../src/os/xen-relay/program.js'
 import {suite, type T} from '../../support/suite.js'
+import {temporaryDirectory} from '../../support/temporary-directory.js'
 
 /** Two real sides of the relay on loopback; in the place of the receiver a program that does what xl does at the end of its input. */
 const test = suite('relay between xl remus and its receiver')
@@ -107,7 +107,7 @@ async function start(
   t: T,
   {change, argv}: {readonly change: object; readonly argv: readonly string[] | undefined},
 ): Promise<Pair> {
-  const directory = mkdtempSync(join(tmpdir(), 'colo-relay-'))
+  const directory = temporaryDirectory(t, 'relay')
   const at = (name: string): string => join(directory, name)
   const promoted = at('promoted')
   const script = `echo 'migration target: Ready to receive domain.' >&2; echo ready
@@ -147,7 +147,6 @@ async function start(
     await Promise.all([ended(sender, 'SIGKILL'), ended(receiver, 'SIGTERM')])
     const left = state('receive.json').receiver
     if (left !== undefined) spawn('kill', ['-9', String(left.pid)], {stdio: 'ignore'})
-    rmSync(directory, {recursive: true, force: true})
   })
   return {
     sender,

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
-import {mkdtempSync, readFileSync, rmSync, statSync} from 'node:fs'
-import {tmpdir} from 'node:os'
+import {readFileSync, statSync} from 'node:fs'
 import {join} from 'node:path'
 import {AuditLog} from '../../../src/agent/audit-log.js'
 import {systemClock} from '../../../src/os/clock.js'
 import {nodeFiles} from '../../../src/os/files-node.js'
 import type {Plan} from '../../../src/plan/plan.js'
 import {suite, type T} from '../../support/suite.js'
+import {temporaryDirectory} from '../../support/temporary-directory.js'
 
 const test = suite('audit log')
 
@@ -22,10 +22,7 @@ const change = (title: string) => ({
 const origin = {user: 'root', sudo: 'ann', argv: ['pair', 'failover', 'web1']}
 
 function logOf(t: T) {
-  const directory = mkdtempSync(join(tmpdir(), 'colo-audit-'))
-  t.defer(() => {
-    rmSync(directory, {recursive: true, force: true})
-  })
+  const directory = temporaryDirectory(t, 'audit')
   const file = join(directory, 'colo/audit.log')
   const problems: string[] = []
   const options = {files: nodeFiles, clock: systemClock, host: 'alpha', problem: (text: string) => problems.push(text)}

@@ -1,23 +1,15 @@
 import assert from 'node:assert/strict'
-import {mkdtempSync, readdirSync, rmSync, statSync, writeFileSync} from 'node:fs'
-import {tmpdir} from 'node:os'
+import {readdirSync, statSync, writeFileSync} from 'node:fs'
 import {join} from 'node:path'
 import {EventRecorder} from '../../../src/agent/event-recorder.js'
 import {nodeFiles} from '../../../src/os/files-node.js'
-import {suite, type T} from '../../support/suite.js'
+import {suite} from '../../support/suite.js'
+import {temporaryDirectory} from '../../support/temporary-directory.js'
 
 const test = suite('agent: files and event history')
 
-function directoryOf(t: T): string {
-  const directory = mkdtempSync(join(tmpdir(), 'colo-'))
-  t.defer(() => {
-    rmSync(directory, {recursive: true, force: true})
-  })
-  return directory
-}
-
 test('an atomic write replaces the file with its mode and leaves nothing beside it', async (t) => {
-  const directory = directoryOf(t)
+  const directory = temporaryDirectory(t, 'files')
   const path = join(directory, 'a.json')
   writeFileSync(path, 'old')
   await nodeFiles.writeAtomic(path, 'new', 0o600)
@@ -28,7 +20,7 @@ test('an atomic write replaces the file with its mode and leaves nothing beside 
 })
 
 test('what is absent is absent, not an error', async (t) => {
-  const directory = directoryOf(t)
+  const directory = temporaryDirectory(t, 'files')
   assert.equal(await nodeFiles.readText(join(directory, 'x')), undefined)
   assert.equal(await nodeFiles.stat(join(directory, 'x')), undefined)
   assert.equal(await nodeFiles.availableBytes(join(directory, 'x')), undefined)
@@ -40,7 +32,7 @@ test('what is absent is absent, not an error', async (t) => {
 })
 
 test('appending keeps what is there', async (t) => {
-  const path = join(directoryOf(t), 'log')
+  const path = join(temporaryDirectory(t, 'files'), 'log')
   await nodeFiles.append(path, 'a\n', {mode: 0o600, sync: true})
   await nodeFiles.append(path, 'b\n', {mode: 0o600, sync: false})
   assert.equal(await nodeFiles.readText(path), 'a\nb\n')
@@ -60,7 +52,7 @@ function recorderIn(directory: string, limitBytes: number): EventRecorder {
 }
 
 test('the history is bounded, and what decided something outlives the rest', async (t) => {
-  const directory = directoryOf(t)
+  const directory = temporaryDirectory(t, 'files')
   const recorder = recorderIn(directory, 2000)
   await recorder.record({type: 'COLO_EXIT', data: {reason: 'error'}, decisive: true})
   for (let round = 0; round < 20; round++) {
@@ -79,7 +71,7 @@ test('the history is bounded, and what decided something outlives the rest', asy
 })
 
 test('a line cut off by a crash is skipped, and numbers go on', async (t) => {
-  const directory = directoryOf(t)
+  const directory = temporaryDirectory(t, 'files')
   const first = recorderIn(directory, 10_000)
   await first.record({type: 'A', decisive: true})
   await nodeFiles.append(join(directory, 'events.jsonl'), '{"seq":2,"atMs":1,"pa', {mode: 0o600, sync: false})

@@ -1,6 +1,5 @@
-import {mkdtempSync, rmSync, writeFileSync} from 'node:fs'
+import {writeFileSync} from 'node:fs'
 import {readFile} from 'node:fs/promises'
-import {tmpdir} from 'node:os'
 import {join} from 'node:path'
 import * as assert from 'uvu/assert'
 import {EventRecorder} from '../../../src/agent/event-recorder.js'
@@ -10,15 +9,10 @@ import {systemClock} from '../../../src/os/clock.js'
 import {nodeFiles} from '../../../src/os/files-node.js'
 import type {QmpSession} from '../../../src/qmp/session.js'
 import {FakeClock, FakeSession} from '../actions/fake-vm.js'
-import {suite, type T} from '../../support/suite.js'
+import {suite} from '../../support/suite.js'
+import {temporaryDirectory} from '../../support/temporary-directory.js'
 
 const test = suite('agent: statistics')
-
-function directoryOf(t: T): string {
-  const directory = mkdtempSync(join(tmpdir(), 'colo-stats-'))
-  t.defer(() => rmSync(directory, {recursive: true, force: true}))
-  return directory
-}
 
 /** An agent's half of a pair, as at its start. */
 async function start(directory: string, problems: string[] = []) {
@@ -44,7 +38,7 @@ async function start(directory: string, problems: string[] = []) {
 }
 
 test('figures survive a restart of the agent', async (t) => {
-  const directory = directoryOf(t)
+  const directory = temporaryDirectory(t, 'stats')
   const first = await start(directory)
   await first.tell('MIGRATION', 0, {status: 'colo'})
   await first.tell('STOP', 100)
@@ -58,7 +52,7 @@ test('figures survive a restart of the agent', async (t) => {
 })
 
 test('after a crash the events since the last saving are added again, and none twice', async (t) => {
-  const directory = directoryOf(t)
+  const directory = temporaryDirectory(t, 'stats')
   const first = await start(directory)
   await first.tell('MIGRATION', 0, {status: 'colo'})
   await first.tell('STOP', 100)
@@ -76,7 +70,7 @@ test('after a crash the events since the last saving are added again, and none t
 })
 
 test('after a crash before the first saving the session under way is counted from its events', async (t) => {
-  const directory = directoryOf(t)
+  const directory = temporaryDirectory(t, 'stats')
   const first = await start(directory)
   for (const beginMs of [0, 10_000]) {
     await first.tell('MIGRATION', beginMs, {status: 'colo'})
@@ -90,7 +84,7 @@ test('after a crash before the first saving the session under way is counted fro
 })
 
 test('a broken file, or one of a newer format, begins anew and harms nothing', async (t) => {
-  const directory = directoryOf(t)
+  const directory = temporaryDirectory(t, 'stats')
   for (const text of ['{', '{"format":99,"seq":1,"series":{"total":5}}', '[]', '']) {
     writeFileSync(join(directory, 'stats.json'), text)
     assert.is((await start(directory)).statistics.series.total, 0, text)
@@ -98,7 +92,7 @@ test('a broken file, or one of a newer format, begins anew and harms nothing', a
 })
 
 test('what is kept does not grow', async (t) => {
-  const directory = directoryOf(t)
+  const directory = temporaryDirectory(t, 'stats')
   const {statistics} = await start(directory)
   statistics.feed({kind: 'begin', atMs: 0, side: 'primary'})
   const sizes: number[] = []
@@ -115,7 +109,7 @@ test('what is kept does not grow', async (t) => {
 })
 
 test('traces: read from two files in turn, counted, removed; off leaves nothing', async (t) => {
-  const directory = directoryOf(t)
+  const directory = temporaryDirectory(t, 'stats')
   const session = new FakeSession(new FakeClock())
   let logFile = ''
   const on: string[] = []
@@ -150,7 +144,7 @@ test('traces: what QEMU cannot write is an error with its words', async (t) => {
     'human-monitor-command': () => 'could not open: Permission denied\r\n',
     'trace-event-set-state': () => ({}),
   })
-  const tracer = new Tracer({files: nodeFiles, runDir: directoryOf(t), problem: () => undefined})
+  const tracer = new Tracer({files: nodeFiles, runDir: temporaryDirectory(t, 'stats'), problem: () => undefined})
   try {
     await tracer.set('checkpoints', session)
     assert.unreachable()

@@ -1,24 +1,16 @@
 import assert from 'node:assert/strict'
 import {spawn} from 'node:child_process'
 import {once} from 'node:events'
-import {existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync} from 'node:fs'
-import {tmpdir} from 'node:os'
+import {existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync} from 'node:fs'
 import {join} from 'node:path'
 import {ConflictError} from '../../../src/errors.js'
 import {connectUnix, listenUnix, SocketError, type Port} from '../../../src/os/sockets.js'
 import {run} from '../../../src/os/process.js'
-import {suite, type T} from '../../support/suite.js'
+import {suite} from '../../support/suite.js'
+import {temporaryDirectory} from '../../support/temporary-directory.js'
 
 const test = suite('unix sockets')
 const timeoutMs = 5000
-
-function directory(t: T): string {
-  const path = mkdtempSync(join(tmpdir(), 'sockets-'))
-  t.defer(() => {
-    rmSync(path, {recursive: true, force: true})
-  })
-  return path
-}
 
 /** Reads until the connection ends. */
 function everything(port: Port): Promise<string> {
@@ -32,7 +24,7 @@ function everything(port: Port): Promise<string> {
 }
 
 test('what is sent before anybody reads is not lost, and the end comes after it', async (t) => {
-  const path = join(directory(t), 'a.sock')
+  const path = join(temporaryDirectory(t, 'sockets'), 'a.sock')
   const listener = await listenUnix({path, mode: 0o600}, (port) => {
     port.onClose(() => undefined)
     port.write('hello ')
@@ -54,7 +46,7 @@ test('what is sent before anybody reads is not lost, and the end comes after it'
 })
 
 test('the last words of a peer are read, although something was written to it after its end', async (t) => {
-  const path = join(directory(t), 'a.sock')
+  const path = join(temporaryDirectory(t, 'sockets'), 'a.sock')
   for (const reads of [true, false]) {
     // a process of its own: it ends while this one is busy, as QEMU does after the SHUTDOWN event
     const script = `require('net').createServer((client) => {
@@ -88,7 +80,7 @@ function hasEnded(pid: number): boolean {
 }
 
 test('the server reads what the client sent, however late it starts to', async (t) => {
-  const path = join(directory(t), 'a.sock')
+  const path = join(temporaryDirectory(t, 'sockets'), 'a.sock')
   const got = new Promise<string>((resolve) => {
     void listenUnix({path, mode: 0o600}, (port) => {
       setImmediate(() => {
@@ -108,7 +100,7 @@ test('the server reads what the client sent, however late it starts to', async (
 })
 
 test('a peer that goes with unread input is an end, not an error', async (t) => {
-  const path = join(directory(t), 'a.sock')
+  const path = join(temporaryDirectory(t, 'sockets'), 'a.sock')
   const listener = await listenUnix({path, mode: 0o600}, (port) => {
     setImmediate(() => {
       port.destroy()
@@ -127,7 +119,7 @@ test('a peer that goes with unread input is an end, not an error', async (t) => 
 })
 
 test('the file has the wanted mode and goes with the listener', async (t) => {
-  const path = join(directory(t), 'a.sock')
+  const path = join(temporaryDirectory(t, 'sockets'), 'a.sock')
   const listener = await listenUnix({path, mode: 0o660}, () => undefined)
   assert.equal(statSync(path).mode & 0o777, 0o660)
   listener.close()
@@ -135,7 +127,7 @@ test('the file has the wanted mode and goes with the listener', async (t) => {
 })
 
 test('a socket in use is a conflict, one left behind is replaced', async (t) => {
-  const path = join(directory(t), 'a.sock')
+  const path = join(temporaryDirectory(t, 'sockets'), 'a.sock')
   const first = await listenUnix({path, mode: 0o600}, (port) => {
     port.destroy()
   })
@@ -152,7 +144,7 @@ test('a socket in use is a conflict, one left behind is replaced', async (t) => 
 })
 
 test('a file that is not a socket is left alone', async (t) => {
-  const path = join(directory(t), 'precious')
+  const path = join(temporaryDirectory(t, 'sockets'), 'precious')
   writeFileSync(path, 'data')
   await assert.rejects(
     listenUnix({path, mode: 0o600}, () => undefined),
@@ -162,7 +154,7 @@ test('a file that is not a socket is left alone', async (t) => {
 })
 
 test('failures are told apart', async (t) => {
-  const dir = directory(t)
+  const dir = temporaryDirectory(t, 'sockets')
   writeFileSync(join(dir, 'file'), '')
   const failureOf = async (path: string): Promise<string> => {
     const error: unknown = await connectUnix({path, timeoutMs}).catch((reason: unknown) => reason)
@@ -176,7 +168,7 @@ test('failures are told apart', async (t) => {
 })
 
 test('an aborted signal wins over connecting', async (t) => {
-  const path = join(directory(t), 'a.sock')
+  const path = join(temporaryDirectory(t, 'sockets'), 'a.sock')
   const stop = new AbortController()
   stop.abort(new RangeError('enough'))
   await assert.rejects(connectUnix({path, timeoutMs, signal: stop.signal}), RangeError)
