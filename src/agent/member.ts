@@ -217,16 +217,16 @@ export class Member {
   }
 
   #onEvent(event: QmpEvent): void {
-    const atMs = Math.round(event.atUs / 1000)
+    const [exactMs, atMs] = [event.atUs / 1000, Math.round(event.atUs / 1000)]
     this.#stop.event(event)
     const fact = classify(event, this.layout)
     if (fact !== 'noise') {
       const decisive = typeof fact === 'object'
-      this.#background(this.events.record({type: event.event, data: event.data, atMs, decisive}))
+      this.#background(this.events.record({type: event.event, data: event.data, atMs: exactMs, decisive}))
     }
-    const input = inputOf({type: event.event, atMs: event.atUs / 1000, data: event.data})
-    const side = this.records.current?.role
-    if (input !== undefined) this.statistics.feed(input.kind === 'begin' ? {...input, side} : input)
+    const input = inputOf({type: event.event, atMs: exactMs, data: event.data})
+    if (input?.kind === 'begin') this.statistics.feed({...input, side: this.records.current?.role})
+    else if (input !== undefined) this.statistics.feed(input)
     switch (event.event) {
       case 'STOP':
         if (this.checkpoints.stopped(atMs)) this.#background(this.guard.watch.look())

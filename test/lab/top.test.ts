@@ -55,10 +55,24 @@ test(
     await top.press('r', ...Array.from('top1'), 'Tab', 'Enter')
     await top.shows(/^top1 +resyncing/m, 30_000)
     await top.shows(/^top1 +protected +generation 2/m, 60_000)
+
+    await top.press('u')
+    await top.shows(/top1 is not suspended/)
+    await top.press('s', ...Array.from('top1'), 'Tab', 'Enter')
+    await top.shows(/^top1 +unprotected[^]*suspended/m, 30_000)
+    await top.press('r')
+    await top.shows(/top1 is suspended: u resumes it/)
+    await top.press('u', ...Array.from('top1'), 'Tab', 'Enter')
+    await top.shows(/^top1 +protected/m, 60_000)
+    await guestAnswers(guests.top1)
+    await top.press('t', ...Array.from('top1'), 'Tab', 'Enter')
+    await top.shows(/DONE .*Test failover of top1/, 120_000)
+    // suspending began a generation of its own
+    await top.shows(/^top1 +protected +generation 4/m, 60_000)
     await top.press('Escape', 'q')
     await top.shows(/ended 0/)
   },
-  3 * minutes,
+  5 * minutes,
 )
 
 test(
@@ -68,32 +82,33 @@ test(
     await createPair({name: 'top1', model: 'virtio', nics: 1, disks: 1, byte: 51})
     await guestAnswers(guests.top1)
     const monitor = (command: string) => execIn('alpha', ['virsh', 'qemu-monitor-command', 'top1', '--hmp', command])
+    const traced = ['colo_vm_state_change', 'vm_state_notify']
     await monitor('logfile /run/colo/pairs/top1/truth.log')
-    await monitor('trace-event colo_vm_state_change on')
+    for (const name of traced) await monitor(`trace-event ${name} on`)
     const before = await statsOf('top1')
-    for (let n = 0; n < 4; n++) await http('/uptime', {address: guests.top1})
+    for (let n = 0; n < 7; n++) await http('/uptime', {address: guests.top1})
     await coloOk('pair', 'checkpoint', 'top1')
-    for (let n = 0; n < 2; n++) await http('/uptime', {address: guests.top1})
-    await monitor('trace-event colo_vm_state_change off')
+    for (let n = 0; n < 3; n++) await http('/uptime', {address: guests.top1})
+    for (const name of traced) await monitor(`trace-event ${name} off`)
     const after = await statsOf('top1')
     const {stdout} = await execIn('alpha', ['cat', '/run/colo/pairs/top1/truth.log'])
-    const pauses = pausesOf(stdout)
+    const {pauses, checkpoints} = truthOf(stdout)
     const [first] = pauses
     const last = pauses.at(-1)
-    assert.ok(first !== undefined && last !== undefined && pauses.length >= 5, stdout)
+    assert.ok(first !== undefined && last !== undefined && pauses.length >= 8, stdout)
+    assert.is(pauses.length, checkpoints, 'QEMU agrees with itself')
 
     const {events} = (await coloOk('pair', 'events', 'top1')) as unknown as PairEventsDocument
     const seen = recordedPauses(events.filter(({host}) => host === 'alpha')).filter(
       ({atMs}) => atMs >= first.atMs - 20 && atMs <= last.atMs + 20,
     )
-    assert.is(seen.length, pauses.length, 'as many checkpoints as in the trace')
+    assert.is(seen.length, checkpoints, 'as many checkpoints as in the trace')
     const differences = pauses.map(({ms}, n) => Math.abs(ms - (seen[n]?.ms ?? 1e9))).sort((a, b) => a - b)
-    // a quiet machine: medians of 0.5 to 1.7 ms in four runs, against a limit of 1 ms; a test allows ten times a limit
-    assert.ok((differences[Math.floor(differences.length / 2)] ?? 1e9) < 10, `differences ${differences.join(' ')}`)
+    assert.ok((differences[Math.floor(differences.length / 2)] ?? 1e9) < 1, `differences ${differences.join(' ')}`)
     const counted = after.checkpoints.total - before.checkpoints.total
     assert.ok(
-      Math.abs(counted - pauses.length) <= 1,
-      `${counted} counted, ${pauses.length} traced; the edges may differ by one`,
+      Math.abs(counted - checkpoints) <= 1,
+      `${counted} counted, ${checkpoints} traced; the edges may differ by one`,
     )
     assert.is(after.checkpoints.causes.manual - before.checkpoints.causes.manual, 1)
     assert.ok(after.checkpoints.causes.divergence > before.checkpoints.causes.divergence)
@@ -120,15 +135,21 @@ interface Pause {
   readonly ms: number
 }
 
-function pausesOf(log: string): Pause[] {
+/**
+ * What QEMU's own log says: checkpoints of COLO, and how long its devices knew the guest to stand still. COLO's line itself comes later than
+ * the guest stops, after the disks are flushed (docs/statistics.md), so it counts but does not measure.
+ */
+function truthOf(log: string): {readonly pauses: readonly Pause[]; readonly checkpoints: number} {
   const pauses: Pause[] = []
+  let checkpoints = 0
   let since: number | undefined
-  for (const parsed of log.split('\n').map(parseTraceLine)) {
-    if (parsed?.name !== 'colo_vm_state_change') continue
-    if (parsed.text.endsWith("'stop'")) since = parsed.atMs
-    else if (since !== undefined) pauses.push({atMs: since, ms: parsed.atMs - since})
+  for (const line of log.split('\n').map(parseTraceLine)) {
+    if (line?.name === 'colo_vm_state_change' && line.text.endsWith("'run'")) checkpoints++
+    if (line?.name !== 'vm_state_notify') continue
+    if (line.text.startsWith('running 0')) since = line.atMs
+    else if (since !== undefined) pauses.push({atMs: since, ms: line.atMs - since})
   }
-  return pauses
+  return {pauses, checkpoints}
 }
 
 function recordedPauses(events: PairEventsDocument['events']): Pause[] {
