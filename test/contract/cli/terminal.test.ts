@@ -54,6 +54,7 @@ test(
   async (t) => {
     const crash = "process.on('SIGUSR2',()=>{throw(new(Error)('shot'))})"
     const top = await open(t, {NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(crash)}`})
+    await top.signal('SIGUSR2')
     await isGivenBack(top, /^ended [1-9]\d*$/m)
     assert.match(await top.screen(), /shot/)
   },
