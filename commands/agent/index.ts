@@ -18,7 +18,8 @@ steps of operations and talks to the agent of the other host. Runs as root in th
 Ending or restarting it never touches a guest. What it may have missed meanwhile is checked when it is back.
 
 After a boot of the host it starts the copies that the start rules allow (see START RULES in colo-pair(1)): once the agent of the other host has said where it stands,
-and never one that was stopped on purpose. A pair that is not started is named, with the reason, by "<%= config.bin %> pair status".`)
+and never one that was stopped on purpose. A copy that is outdated is made the secondary again when the pair says resync: auto: by the plan of "<%= config.bin %> pair resync", over the
+inventory of this host, which must reach the other one by ssh. A pair that is not started is named, with the reason, by "<%= config.bin %> pair status".`)
   static override examples = ['<%= config.bin %> <%= command.id %>', 'systemctl restart colo-agent']
   static override flags = {
     socket: Flags.string({summary: 'UNIX socket to serve [default: /run/colo/agent.sock]', helpValue: 'PATH'}),

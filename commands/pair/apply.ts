@@ -11,7 +11,7 @@ export default class PairApply extends BaseCommand {
   static override description =
     prose(`Creates the pair when there is none, changes what differs, and does nothing when nothing differs; run twice, the second time reports no change.
 
-Changed while the guest runs: checkpoint.interval, checkpoint.compareTimeout, nics[].uncompared, vm.onPoweroff, vm.onReboot, resync, arbiter and hosts.spare.
+Changed while the guest runs: checkpoint.interval, checkpoint.compareTimeout, nics[].uncompared, vm.onPoweroff, vm.onReboot, vm.onCrash, resync, arbiter and hosts.spare.
 Changed only while it is stopped: vm.memory, vm.vcpus, vm.cpu and vm.kernel. Everything else is part of what the pair is; the command then changes nothing and names
 each field (exit 4).
 

@@ -3,7 +3,7 @@ import {ColoError} from '../errors.js'
 import {exitCodes} from '../exit-codes.js'
 import {parseHostName, parsePairName} from '../pair/names.js'
 import {recordFormat, type Generation, type Origin, type PairRecord} from '../pair/record.js'
-import type {DiskDevice, HostName, PairName, PairSpec, PerHost} from '../pair/spec.js'
+import {crashActions, type DiskDevice, type HostName, type PairName, type PairSpec, type PerHost} from '../pair/spec.js'
 import {decode, integer, parseJson, path, port, word} from './decode.js'
 
 /** The file was written by a newer release; it is neither used nor rewritten. Exit 1. */
@@ -72,6 +72,7 @@ export const specSchema = v.strictObject({
     accel: v.picklist(['auto', 'kvm', 'tcg']),
     onPoweroff: v.picklist(['stop', 'restart']),
     onReboot: v.picklist(['restart', 'stop']),
+    onCrash: v.exactOptional(v.picklist(crashActions)),
     kernel: v.exactOptional(v.strictObject({image: path, initrd: v.exactOptional(path), cmdline: v.string()})),
     imported: v.exactOptional(
       v.strictObject({

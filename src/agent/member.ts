@@ -12,6 +12,7 @@ import {inputOf} from '../stats/recorded.js'
 import type {BeaconWord} from './beacon.js'
 import {Checkpoints} from './checkpoints.js'
 import {CommitFollower, merging} from './commit-follower.js'
+import {CrashFollower, crashEvents} from './crash-follower.js'
 import {Devices} from './devices.js'
 import {EventRecorder} from './event-recorder.js'
 import {IntentStore} from './intent-store.js'
@@ -71,6 +72,7 @@ export class Member {
   readonly #protection: ProtectionStore
   readonly #commit: CommitFollower
   readonly #stop: StopFollower
+  readonly #crash: CrashFollower
   readonly #end = new AbortController()
   #started: Promise<void> | undefined
 
@@ -117,6 +119,14 @@ export class Member {
     const domainWord = (): BeaconWord['domain'] => this.#domainWord()
     const shared = {clock, files, records, events, store, guard, layout, announce, background, problem}
     this.#stop = new StopFollower({...shared, pair, runAlone: (title, steps) => deps.runAlone(this, title, steps)})
+    this.#crash = new CrashFollower({
+      ...shared,
+      session: () => this.keeper.session,
+      cut: () => {
+        this.#stop.cut()
+      },
+      ending: this.#end.signal,
+    })
     const peerStopped = (how: CleanStop): void => {
       this.#stop.peerStopped(how)
     }
@@ -166,6 +176,11 @@ export class Member {
     return record === undefined ? layoutOfName(this.pair, this.#deps.roots) : layoutAt(record.spec, this.#deps.roots)
   }
 
+  /** when the guest that stands still now has panicked, milliseconds; of the primary only */
+  get panickedAtMs(): number | undefined {
+    return this.#crash.panickedAtMs
+  }
+
   /** x-checkpoint-delay, milliseconds; QEMU's own default when the spec is not known here */
   get delayMs(): number {
     return this.records.current?.spec.checkpoint.intervalMs ?? 20_000
@@ -186,6 +201,7 @@ export class Member {
 
   async #start(): Promise<void> {
     await this.events.load()
+    this.#crash.remember(await this.events.read())
     await this.#protection.load()
     await this.intents.read()
     if ((await this.records.read()) === undefined) return
@@ -221,7 +237,7 @@ export class Member {
     this.#stop.event(event)
     const fact = classify(event, this.layout)
     if (fact !== 'noise') {
-      const decisive = typeof fact === 'object'
+      const decisive = typeof fact === 'object' || crashEvents.has(event.event)
       this.#background(this.events.record({type: event.event, data: event.data, atMs: exactMs, decisive}))
     }
     const input = inputOf({type: event.event, atMs: exactMs, data: event.data})
@@ -248,6 +264,7 @@ export class Member {
         break
     }
     if (typeof fact === 'object') this.guard.fact(fact, atMs)
+    this.#crash.event(event)
   }
 
   async #attached(how: Attached, session: QmpSession): Promise<void> {
@@ -257,6 +274,7 @@ export class Member {
     if (marks?.stale !== undefined) await this.talk.silence()
     if (how === 'created') {
       this.checkpoints.forget()
+      this.#crash.forget()
       this.statistics.feed({kind: 'end'})
       this.guard.created()
       await this.devices.created(session)
@@ -278,6 +296,7 @@ export class Member {
 
   #gone(why: string): void {
     this.#stop.gone()
+    this.#crash.forget()
     this.checkpoints.end()
     this.statistics.feed({kind: 'end'})
     this.tracer.forget()
@@ -310,6 +329,7 @@ export class Member {
   async #release(): Promise<void> {
     this.#commit.stop()
     this.keeper.release()
+    this.#crash.forget()
     this.checkpoints.end()
     this.statistics.feed({kind: 'end'})
     this.tracer.forget()

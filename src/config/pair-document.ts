@@ -38,10 +38,11 @@ function hosts({primary, secondary, spare}: PairSpec['hosts']): object {
   return {primary, secondary, ...(spare === undefined ? {} : {spare})}
 }
 
-function vm({memoryBytes, vcpus, machine, cpu, accel, onPoweroff, onReboot, kernel}: VmSpec): object {
+function vm({memoryBytes, vcpus, machine, cpu, accel, onPoweroff, onReboot, onCrash, kernel}: VmSpec): object {
   const memory = formatSize(memoryBytes)
+  const ends = {onPoweroff, onReboot, ...(onCrash === undefined ? {} : {onCrash})}
   const boot = kernel === undefined ? {} : {kernel: kernelOf(kernel)}
-  return {memory, vcpus, machine, cpu, accel, onPoweroff, onReboot, ...boot}
+  return {memory, vcpus, machine, cpu, accel, ...ends, ...boot}
 }
 
 function xenVm({memoryBytes, vcpus, type, kernel}: VmSpec): object {

@@ -15,7 +15,7 @@ export interface SpecDifference {
 }
 
 const live =
-  /^(checkpoint\.(interval|compareTimeout)|nics\[[^\]]*\]\.uncompared|vm\.on(Poweroff|Reboot)|resync|arbiter\..*|hosts\.spare)$/
+  /^(checkpoint\.(interval|compareTimeout)|nics\[[^\]]*\]\.uncompared|vm\.on(Poweroff|Reboot|Crash)|resync|arbiter\..*|hosts\.spare)$/
 const stopped = /^vm\.(memory|vcpus|cpu|kernel(\..*)?)$/
 /** first placement only: where the copies are is not the spec's to say */
 const placement = /^hosts\.(primary|secondary)$/
@@ -31,18 +31,26 @@ export function specDifferences(before: PairSpec, after: PairSpec, hosts: readon
   const fields = [...new Set([...(was?.keys() ?? []), ...(wanted?.keys() ?? [])])]
   return fields
     .filter((field) => !placement.test(field) && was?.get(field) !== wanted?.get(field))
-    .map((field) => ({field, before: was?.get(field), after: wanted?.get(field), how: howOf(field)}))
+    .map((field) => ({field, before: was?.get(field), after: wanted?.get(field)}))
+    .map((difference) => ({...difference, how: howOf(difference)}))
 }
 
-function howOf(field: string): SpecDifference['how'] {
+function howOf({field, before}: Omit<SpecDifference, 'how'>): SpecDifference['how'] {
+  if (field === 'vm.onCrash' && before === undefined) return 'stopped' // the guest gets a panic device
   if (live.test(field)) return 'live'
   return stopped.test(field) ? 'stopped' : 'fixed'
 }
 
-/** The record says where the scratch of each host is, and how large an image was; a file may leave both open. */
+/**
+ * The record says where the scratch of each host is, and how large an image was; a file may leave both open. A pair that has no panic device
+ * reports no panic.
+ */
 function withUnsaid(spec: PairSpec, known: PairSpec): PairSpec {
+  const {onCrash, ...vm} = spec.vm
+  const isUnsaid = onCrash === 'report' && known.vm.onCrash === undefined
   return {
     ...spec,
+    vm: isUnsaid ? vm : spec.vm,
     disks: spec.disks.map((disk) => {
       const own = known.disks.find(({name}) => name === disk.name)
       if (own === undefined) return disk
@@ -96,13 +104,15 @@ function nameOf(item: unknown): string | undefined {
 export function withChanges(before: PairSpec, after: PairSpec, differences: readonly SpecDifference[]): PairSpec {
   if (differences.length === 0) return before
   const {onPoweroff, onReboot, memoryBytes, vcpus, cpu, kernel} = after.vm
+  const {onCrash = before.vm.onCrash} = differences.some(({field}) => field === 'vm.onCrash') ? after.vm : {}
+  const ends = {onPoweroff, onReboot, ...(onCrash === undefined ? {} : {onCrash})}
   const {kernel: _, ...vm} = before.vm
   const {spare: __, ...hosts} = before.hosts
   const {spare} = after.hosts
   return {
     ...before,
     hosts: {...hosts, ...(spare === undefined ? {} : {spare})},
-    vm: {...vm, onPoweroff, onReboot, memoryBytes, vcpus, cpu, ...(kernel === undefined ? {} : {kernel})},
+    vm: {...vm, ...ends, memoryBytes, vcpus, cpu, ...(kernel === undefined ? {} : {kernel})},
     nics: before.nics.map((nic) => ({
       ...nic,
       uncompared: after.nics.find(({name}) => name === nic.name)?.uncompared ?? nic.uncompared,

@@ -1,5 +1,5 @@
 import {bad, parseFilePath, type Checked} from '../pair/names.js'
-import type {VmSpec} from '../pair/spec.js'
+import {crashActions, type VmSpec} from '../pair/spec.js'
 import {checked, MapFields, oneOf, wholeNumber, type Reader} from './fields.js'
 import {sizeWithin} from './quantities.js'
 import {suggestion} from './suggest.js'
@@ -17,10 +17,12 @@ export const readVm: Reader<VmSpec> = (field) => {
   const accel = fields.optional('accel', oneOf(['auto', 'kvm', 'tcg']), 'auto')
   const onPoweroff = fields.optional('onPoweroff', oneOf(['stop', 'restart']), 'stop')
   const onReboot = fields.optional('onReboot', oneOf(['restart', 'stop']), 'restart')
+  const onCrash = fields.optional('onCrash', oneOf(crashActions), 'report')
   const kernel = fields.maybe('kernel', readKernel)
   fields.finish()
   if (memoryBytes === undefined) return undefined
-  return {memoryBytes, vcpus, machine, cpu, accel, onPoweroff, onReboot, ...(kernel === undefined ? {} : {kernel})}
+  const ends = {onPoweroff, onReboot, onCrash}
+  return {memoryBytes, vcpus, machine, cpu, accel, ...ends, ...(kernel === undefined ? {} : {kernel})}
 }
 
 export const readKernel: Reader<NonNullable<VmSpec['kernel']>> = (field) => {

@@ -32,7 +32,7 @@ export function readXenVm(mode: Mode): Reader<VmSpec> {
     const fields = MapFields.of(field)
     if (fields === undefined) return undefined
     for (const key of ['machine', 'cpu', 'accel']) fields.refused(key, 'belongs to engine: qemu', 'remove it')
-    for (const key of ['onPoweroff', 'onReboot']) {
+    for (const key of ['onPoweroff', 'onReboot', 'onCrash']) {
       fields.refused(key, 'cannot be chosen with engine: xen: a guest that ends is not started again', 'remove it')
     }
     const memoryBytes = fields.required(

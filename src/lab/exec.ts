@@ -2,7 +2,7 @@ import {StateError, UsageError} from '../errors.js'
 import {isAlive} from '../os/proc.js'
 import type {Argv, RunOptions, RunResult} from '../os/process.js'
 import {systemLab, type LabContext} from './context.js'
-import {isLabHost, labHosts, namespaces, type LabHost} from './layout.js'
+import {hostEnv, isLabHost, labHosts, namespaces, type LabHost} from './layout.js'
 import {readState} from './state.js'
 
 /** Where a command can run: inside a host, or on the client's network with this machine's files. */
@@ -44,13 +44,6 @@ export async function execIn(
 
 /** Enters a host through its PID 1, with the environment of a login there. */
 export function nsenterArgv(pid: number, argv: Argv): Argv {
-  const env = [
-    'env',
-    '-i',
-    'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
-    'HOME=/root',
-    'TERM=xterm-256color',
-    'LC_ALL=C.UTF-8',
-  ]
-  return ['nsenter', '--target', String(pid), '--mount', '--uts', '--ipc', '--net', '--pid', '--', ...env, ...argv]
+  const namespaced = ['--mount', '--uts', '--ipc', '--net', '--pid']
+  return ['nsenter', '--target', String(pid), ...namespaced, '--', ...hostEnv, 'TERM=xterm-256color', ...argv]
 }

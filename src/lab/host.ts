@@ -10,7 +10,7 @@ import {spawnDetached} from '../os/spawn.js'
 import {readTemplate} from '../os/templates.js'
 import type {Accelerator} from './accel.js'
 import {hostsFile, inventoryYaml, libvirtdConf, sshConfig} from './config-files.js'
-import {namespaces, type LabHost} from './layout.js'
+import {hostEnv, namespaces, type LabHost} from './layout.js'
 import {hostDir, hostLog, hostUpper, labAsset, sshDir, type LabPaths} from './paths.js'
 import {recordHost, type HostProcess} from './state.js'
 
@@ -63,7 +63,7 @@ export function hostArgv(at: {
     at.accelerator,
   ]
   const unshare = ['unshare', '--pid', '--fork', '--mount', '--uts', '--ipc', '--kill-child']
-  return ['ip', 'netns', 'exec', namespaces.host(host), ...unshare, ...enter]
+  return ['ip', 'netns', 'exec', namespaces.host(host), ...unshare, ...hostEnv, ...enter]
 }
 
 /**

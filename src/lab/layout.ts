@@ -110,3 +110,11 @@ const nearDevices: Readonly<Record<LabLink, string>> = {
 }
 
 const forwardPeers: Readonly<Partial<Record<LabHost, LabHost>>> = {alpha: 'beta', beta: 'alpha'}
+
+/** The environment of a machine that has just booted: COLO_HOSTS and the like are of the machine the lab runs on. */
+export const hostEnv = [
+  ...['env', '-i'],
+  'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+  'HOME=/root',
+  'LC_ALL=C.UTF-8',
+] as const

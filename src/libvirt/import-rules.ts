@@ -153,9 +153,9 @@ export const domainRules = within({
   on_poweroff: /^(destroy|restart)$/,
   on_reboot: /^(destroy|restart)$/,
   on_crash: (node) =>
-    node.children.some((child) => child.kind === 'text' && child.text === 'destroy')
-      ? true
-      : change('a guest that crashed is ended on both sides; the agents decide what comes next'),
+    node.children.some((child) => child.kind === 'text' && child.text.startsWith('coredump-'))
+      ? change('what comes after the dump; its memory is not written to a file')
+      : /^(destroy|restart|preserve)$/,
   pm: within({'suspend-to-mem': sleep, 'suspend-to-disk': sleep}),
   seclabel: (node) =>
     node.attributes['type'] === 'none' ? change('as in the template of pairs') : refuse('labels of one host'),

@@ -123,7 +123,15 @@ function machineOf(domain: XmlElement, ledger: Ledger): VmSpec {
     accel: attribute(domain, 'type') === 'kvm' ? 'kvm' : 'tcg',
     onPoweroff: action('on_poweroff') === 'restart' ? 'restart' : 'stop',
     onReboot: action('on_reboot') === 'destroy' ? 'stop' : 'restart',
+    ...crashOf(child(domain, 'devices', 'panic'), action('on_crash')),
   }
+}
+
+/** Without a panic device nobody hears of a crash, and `on_crash` says nothing. */
+function crashOf(panic: XmlElement | undefined, action: string): Pick<VmSpec, 'onCrash'> {
+  if (panic === undefined) return {}
+  if (action === 'preserve') return {onCrash: 'report'}
+  return {onCrash: action.endsWith('restart') ? 'restart' : 'stop'}
 }
 
 function cpuOf(cpu: XmlElement | undefined): string {

@@ -24,8 +24,7 @@ export interface MemberCapabilities {
 }
 
 /**
- * QEMU arguments of one member that libvirt has no elements for: block graph and disks, the agent's QMP sockets, and on
- * the secondary the chardevs and filters of every NIC and `-incoming defer`.
+ * QEMU arguments of one member that libvirt has no elements for: what a panic does, the agent's QMP sockets, block graph and disks, and on the secondary the chardevs and filters of every NIC and `-incoming defer`.
  *
  * The primary is born COLO-ready and plain: a quorum with one child, no filters; the rest is added at run time.
  *
@@ -35,6 +34,8 @@ export interface MemberCapabilities {
 export function memberArgs(input: MemberInput): string[] {
   const {layout, role} = input
   return [
+    // a guest that QEMU stops for its panic could not make a checkpoint any more: QEMU would abort
+    ...['-action', 'panic=none'],
     ...[layout.agentSocket, layout.yankSocket].flatMap((path) => [
       '-qmp',
       `unix:${escapeOption(path)},server=on,wait=off`,

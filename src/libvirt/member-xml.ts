@@ -60,6 +60,7 @@ export function buildMemberXml(input: MemberXmlInput): string {
     (domain) => edit(domain, 'os', (os) => withBoot(os, spec.vm, record.machine)),
     (domain) => (imported === undefined ? set(domain, cpuOf(spec.vm.cpu, record.accel)) : domain),
     (domain) => withLifecycle(domain, lifecycleOf(spec.vm, input.role)),
+    (domain) => withPanicDevice(domain, spec.vm),
     (domain) => edit(domain, 'devices', (devices) => withDevices(devices, input)),
     (domain) => edit(domain, 'qemu:commandline', (line) => append(line, ...args)),
   ]
@@ -123,9 +124,17 @@ function withBoot(os: XmlElement, vm: PairSpec['vm'], machine: string): XmlEleme
   )
 }
 
+/** What follows a panic is for the agents to do, on the primary alone: libvirt would end or reset either copy by itself. */
 function withLifecycle(domain: XmlElement, {poweroff, reboot}: Lifecycle): XmlElement {
-  const actions = {on_poweroff: poweroff, on_reboot: reboot, on_crash: 'destroy'}
+  const actions = {on_poweroff: poweroff, on_reboot: reboot, on_crash: 'preserve'}
   return Object.entries(actions).reduce((changed, [name, action]) => set(changed, element(name, {}, [action])), domain)
+}
+
+/** An imported guest keeps the devices it had. */
+function withPanicDevice(domain: XmlElement, {imported, onCrash}: PairSpec['vm']): XmlElement {
+  const isThere = child(domain, 'devices', 'panic') !== undefined
+  if (imported !== undefined || onCrash === undefined || isThere) return domain
+  return edit(domain, 'devices', (devices) => append(devices, element('panic', {model: 'isa'})))
 }
 
 /** `check='none'`: what the guest gets is decided by QEMU on both hosts alike; libvirt must not add or drop features. */

@@ -10,6 +10,7 @@ import type {PairRecord} from '../pair/record.js'
 import {planStart} from '../plan/start.js'
 import type {OperationContext} from './context.js'
 import {memberXmlOf} from './member-xml.js'
+import type {RejoinOutcome} from './rejoin.js'
 import {runPlan} from './run-plan.js'
 
 export interface BootOptions {
@@ -18,40 +19,53 @@ export interface BootOptions {
   readonly signal: AbortSignal
   /** one line for the agent's own log */
   readonly tell: (text: string) => void
+  /** makes this host's outdated copy the secondary of the one that runs on the other host; see `rejoin.ts` */
+  readonly rejoin: (pair: string) => Promise<RejoinOutcome>
 }
 
 const lookEveryMs = 1000
 const startLimitMs = 300_000
-/** Right after a boot libvirt may not be there yet: tried so often, with this pause. */
+/** Right after a boot libvirt may not be there yet, or ssh to the other host: tried so often, with this pause. */
 const attempts = 6
+const rejoinAttempts = 24
 const pauseMs = 5000
 
 /**
  * Starts the copies of this host that the start rules allow, after a boot, with nobody at the keyboard: by the same plan as `colo pair
  * start`, over this host's agent alone. What the peer says comes from its agent over the replication link; no other host is connected to.
  *
- * Settles when every pair is started or left, or the signal aborts; a pair whose peer is silent is asked about once a second.
+ * A copy that is outdated is made the secondary again, by the plan of `colo pair resync`, one pair at a time; no start waits for that.
+ *
+ * Settles when every pair is started, protected or left, or the signal aborts; a pair whose peer is silent is asked about once a second.
  */
 export async function startAfterBoot(context: OperationContext, options: BootOptions): Promise<void> {
   const {signal, host} = options
   const client = await context.connect(host, signal)
   const failures = new Map<string, number>()
+  const rejoining: Rejoining = {work: undefined}
   try {
     for (;;) {
       const {waiting} = await client.call('boot.read', {}, {timeoutMs: 60_000, signal})
       if (waiting.length === 0) return
-      for (const pair of waiting) await look(context, client, {pair, failures, ...options})
+      for (const pair of waiting) await look(context, client, {pair, failures, rejoining, ...options})
       await context.clock.sleep(lookEveryMs, signal)
     }
   } finally {
+    await rejoining.work
     client.close()
   }
+}
+
+/** The one resync that runs; it never rejects. */
+interface Rejoining {
+  work: Promise<void> | undefined
 }
 
 interface Look extends BootOptions {
   readonly pair: string
   /** attempts that failed, by pair */
   readonly failures: Map<string, number>
+  readonly rejoining: Rejoining
 }
 
 async function look(context: OperationContext, client: AgentClient, at: Look): Promise<void> {
@@ -65,6 +79,13 @@ async function look(context: OperationContext, client: AgentClient, at: Look): P
   if (member === undefined || record === undefined || member.domain !== 'absent') return note(undefined)
   if (member.lock !== undefined) return
   const decision = decide(member, record)
+  if (decision.kind === 'rejoin') {
+    if (at.rejoining.work !== undefined) return
+    at.rejoining.work = rejoin(context, at, note).finally(() => {
+      at.rejoining.work = undefined
+    })
+    return
+  }
   if (decision.kind !== 'start') return note({kind: decision.kind, why: decision.why})
   try {
     await start(context, client, {member, record, decision})
@@ -82,13 +103,39 @@ async function look(context: OperationContext, client: AgentClient, at: Look): P
   }
 }
 
+/** In the background; what comes of it is noted. */
+async function rejoin(
+  context: OperationContext,
+  {pair, signal, failures, tell, rejoin: run}: Look,
+  note: (boot: MemberObservation['boot']) => Promise<void>,
+): Promise<void> {
+  try {
+    const outcome = await run(pair)
+    if (outcome.kind === 'protected') {
+      tell(`${pair}: protected again after the boot`)
+      return await note(undefined)
+    }
+    const failed = (failures.get(pair) ?? 0) + (outcome.kind === 'failed' ? 1 : 0)
+    failures.set(pair, failed)
+    const isFinal = outcome.kind === 'refused' || failed === rejoinAttempts
+    if (outcome.kind !== 'busy') tell(`${pair}: not protected again after the boot: ${outcome.why}`)
+    await note({kind: isFinal ? 'leave' : 'wait', why: outcome.why})
+    if (!isFinal) await context.clock.sleep(pauseMs, signal)
+  } catch (error) {
+    if (!signal.aborted) tell(`${pair}: not protected again after the boot: ${(error as Error).message}`)
+  }
+}
+
 /** An interrupted plan that was to end or make the pair is for a person to finish; every other is overtaken by the start rules. */
 function decide({intent, peer, atMs, copyFaults = []}: MemberObservation, record: PairRecord): BootDecision {
   const unfinished = intent !== undefined && ['destroy', 'stop', 'disk'].includes(intent.kind)
-  if (unfinished || (intent?.kind === 'create' && !intent.committed)) {
+  const decision = decideBoot({record, peer, nowMs: atMs, faults: copyFaults})
+  // a new secondary is made over whatever a resync has left, and over nothing else
+  const isLeft = decision.kind === 'rejoin' && intent !== undefined && intent.kind !== 'resync'
+  if (unfinished || isLeft || (intent?.kind === 'create' && !intent.committed)) {
     return {kind: 'leave', why: `it was interrupted: ${intent.title}; finish it: ${intent.finish}`}
   }
-  return decideBoot({record, peer, nowMs: atMs, faults: copyFaults})
+  return decision
 }
 
 async function start(

@@ -1,13 +1,14 @@
-import {ColoError, RefusedError, StateError} from '../errors.js'
+import {ColoError, ConflictError, RefusedError, StateError} from '../errors.js'
 import {exitCodes} from '../exit-codes.js'
-import {assess, authorityOf, type Known} from '../pair/assess.js'
+import {assess, authorityOf, knownOf, type Known} from '../pair/assess.js'
 import {nextGeneration} from '../pair/generation.js'
 import {meddlingReasons} from '../pair/health/meddling.js'
 import {identityOf} from '../pair/identity.js'
 import {planResync} from '../plan/resync.js'
 import {otherRemedy} from '../pair/remedy.js'
-import type {PairStatus} from '../pair/status.js'
+import type {PairState, PairStatus} from '../pair/status.js'
 import type {Plan} from '../plan/plan.js'
+import {isBootOwner} from './boot-owner.js'
 import type {OperationContext} from './context.js'
 import {settle} from './final-status.js'
 import {learnGenerations} from './generations.js'
@@ -28,17 +29,52 @@ export interface ResyncOptions {
 
 /** How long the verified state may take to show after the plan ended, in milliseconds. */
 export const settleMs = 10_000
+/** A resync by an agent is waited for, and another one may come after it. */
+const conflictAttempts = 4
+const notUnderWay: readonly PairState[] = ['protected', 'unprotected', 'suspect', 'failed', 'stopped', 'split-brain']
 
 /**
- * Brings a new or returning secondary level; ends protected. Nothing to do when the pair is protected already.
+ * Brings a new or returning secondary level; ends protected. Nothing to do when the pair is protected already. When the agent of a host that is
+ * back is doing just that, its end is waited for.
  *
  * @throws {StateError} when no copy runs as primary, or it still merges its overlays
+ * @throws {ConflictError} when somebody else is changing the pair
  */
 export async function resyncPair(
   context: OperationContext,
   pair: string,
   options: ResyncOptions,
 ): Promise<OperationResult> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await resyncOnce(context, pair, options)
+    } catch (error) {
+      if (!(error instanceof ConflictError) || attempt === conflictAttempts) throw error
+      if (!(await afterBootResync(context, pair, options))) throw error
+    }
+  }
+}
+
+/**
+ * Settles when no agent works on the pair after its host's boot any more.
+ *
+ * @returns false when it was none, and the pair is not protected
+ */
+async function afterBootResync(context: OperationContext, pair: string, {timeoutMs}: ResyncOptions): Promise<boolean> {
+  const found = await findPair(context, pair)
+  try {
+    const seen = found.sides.map(seenOf)
+    const holder = knownOf(seen).find(({lock}) => lock !== undefined && isBootOwner(lock.owner))?.lock
+    if (holder === undefined) return assess(pair, seen, context.clock.now()).state === 'protected'
+    context.progress.note(`${holder.owner}, is at it already: ${holder.purpose}; waiting for it`)
+    await settle(context, found, {states: notUnderWay, timeoutMs})
+    return true
+  } finally {
+    found.close()
+  }
+}
+
+async function resyncOnce(context: OperationContext, pair: string, options: ResyncOptions): Promise<OperationResult> {
   const found = await findPair(context, pair)
   try {
     await learnGenerations(context, found)

@@ -1,6 +1,7 @@
 import {areEqualCopies} from './clean-stop.js'
 import {kinship, standing} from './generation.js'
-import {downReasons} from './health/down.js'
+import {crashReasons} from './health/crash.js'
+import {downReasons, returnReasons} from './health/down.js'
 import {fullFaults} from './health/full.js'
 import {modeFaults, worstOf} from './health/lock-step.js'
 import {meddlingReasons} from './health/meddling.js'
@@ -113,7 +114,8 @@ function judge(pair: string, seen: readonly Seen[], authority: Authority): Verdi
   const down = isDown
     ? [primary, other].flatMap((member) => (member === undefined ? [] : downReasons(pair, member)))
     : []
-  const reasons = [...interrupted, ...verdict.reasons, ...down]
+  const crashed = primary === undefined ? [] : crashReasons(pair, primary)
+  const reasons = [...interrupted, ...verdict.reasons, ...down, ...crashed]
   return verdict.state === 'protected' && interrupted.length > 0 ? {state: 'suspect', reasons} : {...verdict, reasons}
 }
 
@@ -209,7 +211,8 @@ function goesOnAlone(pair: string, primary: Known, other: Known | undefined, sil
           remedy,
           repairable: true,
         })
-  return {state: 'unprotected', reasons: [why, ...meddlingReasons(pair, primary), ...silent]}
+  const returning = other === undefined ? [] : returnReasons(pair, other)
+  return {state: 'unprotected', reasons: [why, ...returning, ...meddlingReasons(pair, primary), ...silent]}
 }
 
 function inLockStep(pair: string, primary: Known, other: Known | undefined, silent: readonly Reason[]): Verdict {

@@ -19,6 +19,8 @@ export interface MemberObservation {
   readonly copyFaults?: readonly CopyFault[]
   /** ids of devices that were attached since the domain was made: the pair's definition does not have them */
   readonly attached?: readonly string[]
+  /** of a running primary: when the kernel of its guest, which stands still since, has panicked */
+  readonly panickedAtMs?: number
   /** stopped cleanly, and no image was written to since */
   readonly atRest?: boolean
   /** of a running secondary: the file systems that the primary's writes need room in */

@@ -34,6 +34,11 @@ export interface VmSpec {
   readonly accel: 'auto' | 'kvm' | 'tcg'
   readonly onPoweroff: 'stop' | 'restart'
   readonly onReboot: 'restart' | 'stop'
+  /**
+   * What follows a panic of the guest's kernel, besides what that kernel does itself. Absent: of a pair that was made before there was a
+   * choice, and has no panic device; with it a pair that is not imported has one.
+   */
+  readonly onCrash?: CrashAction
   /** direct kernel boot; without it the firmware boots the first disk */
   readonly kernel?: {readonly image: string; readonly initrd?: string; readonly cmdline: string}
   /** engine xen only: what kind of guest; `machine`, `cpu` and `accel` mean nothing there */
@@ -41,6 +46,11 @@ export interface VmSpec {
   /** what else an existing libvirt domain said; without it the domain is made from a template */
   readonly imported?: ImportedVm
 }
+
+/** `report`: the status says it; `restart`: the guest is reset; `stop`: its power is cut, and the pair is stopped cleanly. */
+export type CrashAction = (typeof crashActions)[number]
+
+export const crashActions = ['report', 'restart', 'stop'] as const
 
 /** The parts of a foreign definition that no other field holds, as `src/libvirt/import.ts` let them through. */
 export interface ImportedVm {

@@ -22,7 +22,7 @@ cp /assets/guest-init.sh $g/init
 chmod 755 $g/init
 printf '#!/bin/busybox sh\n/bin/busybox poweroff -f\n' >$g/etc/acpi/PWRF/00000080
 chmod 755 $g/etc/acpi/PWRF/00000080
-for module in virtio_pci virtio_blk virtio_scsi virtio_net e1000 e1000e ata_piix ahci sd_mod button evdev; do
+for module in virtio_pci virtio_blk virtio_scsi virtio_net e1000 e1000e ata_piix ahci sd_mod button evdev pvpanic-mmio; do
   modprobe -d /k -S "$version" --show-depends "$module"
 done | sed -n 's/^insmod \([^ ]*\).*/\1/p' | awk '!seen[$0]++' | while read -r file; do
   name=$(basename "$file" .xz)

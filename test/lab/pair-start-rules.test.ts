@@ -15,7 +15,8 @@ import {
   statusOf,
   type GuestSpec,
 } from '../support/lab.js'
-import {suite} from '../support/suite.js'
+import {suite, type T} from '../support/suite.js'
+import {openTmux} from '../support/tmux.js'
 
 /*
  * One pair goes through all of it. After each scenario every write that was acknowledged is there, or the start was refused with the reason.
@@ -48,8 +49,8 @@ test(
 )
 
 test(
-  'S4: one host absent after both lost power: refused, with the reason in the status; a replaced image, too; --alone starts it',
-  async () => {
+  'S4: one host absent after both lost power: refused, with the reason in the status; a replaced image, too; --alone and the typed name start it',
+  async (t) => {
     await guestAnswers(address)
     await write(100, 'before')
     await bothOff()
@@ -62,36 +63,33 @@ test(
     await execIn('alpha', ['cp', `${image}.away`, image])
     await refusedStart(/is another file \(inode/, ...alone)
     await execIn('alpha', ['mv', '-f', `${image}.away`, image])
-    await coloOk('pair', 'start', pair, ...alone)
+    await unasked(/--yes --force peer-unknown/, 'start', pair, '--alone', 'alpha')
+    await typed(t, ['pair', 'start', pair, '--alone', 'alpha'])
     await allThere()
   },
   4 * minutes,
 )
 
 test(
-  'S4: the outdated host comes back beside one that went on: it starts nothing and is marked',
+  'S4: the outdated host comes back beside one that went on: it starts nothing, and its agent makes it the secondary',
   async () => {
     await write(101, 'alone')
     await faults.powerOn('beta')
-    await until('beta to learn that it is outdated', async () => (await memberOf('beta'))?.currency === 'stale')
-    assert.is((await statusOf(pair)).primary, 'alpha')
-    await coloOk('pair', 'resync', pair)
+    await protectedAgain('alpha')
+    await allThere()
   },
   3 * minutes,
 )
 
 test(
-  'S4: both hosts lose power at once and come back: their agents start the primary, and only that',
+  'S4: both hosts lose power at once and come back: their agents start the primary, and only that, and protect it; nobody is asked',
   async () => {
     await write(102, 'both')
     await bothOff()
     await Promise.all([faults.powerOn('alpha'), faults.powerOn('beta')])
     await allThere()
-    await until('beta to be seen', async () => (await memberOf('beta'))?.reachable === true)
-    assert.is((await memberOf('beta'))?.domain, 'absent')
-    const {state, primary} = await statusOf(pair)
-    assert.equal([state, primary], ['unprotected', 'alpha'])
-    await coloOk('pair', 'resync', pair)
+    await protectedAgain('alpha')
+    await allThere()
   },
   3 * minutes,
 )
@@ -110,9 +108,7 @@ test(
     await startedFromOutside('alpha')
     await faults.powerOn('beta')
     await allThere()
-    assert.is((await statusOf(pair)).primary, 'beta')
-    await until('alpha to learn that it is outdated', async () => (await memberOf('alpha'))?.currency === 'stale')
-    await coloOk('pair', 'resync', pair)
+    await protectedAgain('beta')
   },
   4 * minutes,
 )
@@ -139,7 +135,8 @@ test(
     }
     assert.equal(await Promise.all([recordOf('alpha'), recordOf('beta')]), before, 'nobody gave anything up')
 
-    await coloOk('pair', 'resolve', pair, '--discard', 'alpha', '--yes')
+    await unasked(/--yes/, 'resolve', pair, '--discard', 'alpha')
+    await typed(t, ['pair', 'resolve', pair, '--discard', 'alpha'])
     const {state, primary, members} = await statusOf(pair)
     assert.equal([state, primary], ['unprotected', 'beta'])
     assert.is(members.find(({host}) => host === 'alpha')?.currency, 'stale')
@@ -152,7 +149,7 @@ test(
 )
 
 test(
-  'a host is drained before its shutdown: the other one goes on, with every write',
+  'a host is drained before its shutdown: the other one goes on, with every write; after its boot it is the secondary again, unasked',
   async (t) => {
     t.defer(() => removePair(pair))
     t.defer(() => Promise.all(directories.map((path) => rm(path, {recursive: true}))))
@@ -168,9 +165,21 @@ test(
     const nothing = await coloOk('host', 'drain', 'beta', '--yes')
     assert.equal([nothing['changed'], nothing['pairs']], [false, []], 'run again it has nothing to do')
     await allThere()
+
+    await faults.powerOff('beta')
+    await faults.powerOn('beta')
+    await protectedAgain('alpha')
+    await allThere()
   },
-  3 * minutes,
+  4 * minutes,
 )
+
+/** The agents alone protect it, with this host as the primary; a person's resync meanwhile waits for them, and changes nothing. */
+async function protectedAgain(primary: LabHost): Promise<void> {
+  await coloOk('pair', 'wait', pair, '--for', 'protected', '--timeout', '120s')
+  const status = await statusOf(pair)
+  assert.equal([status.state, status.primary], ['protected', primary])
+}
 
 /** Applies a file; the fields that were changed. Values other than the guest's own change the compare timeout, too. */
 async function applied(wanted: GuestSpec): Promise<string[]> {
@@ -217,11 +226,34 @@ async function refusedStart(why: RegExp, ...flags: readonly string[]): Promise<v
   assert.match((json as {error: {message: string}}).error.message, why)
 }
 
+/** Nobody is there to type a name: refused, with the flags that stand for it. */
+async function unasked(flags: RegExp, ...words: readonly string[]): Promise<void> {
+  const {exit, json} = await colo('pair', ...words)
+  assert.is(exit, 22, JSON.stringify(json))
+  assert.match((json as {error: {hint: string}}).error.hint, flags)
+}
+
+/** A person at a terminal: another name than the pair's is refused, the right one goes on. */
+async function typed(t: T, words: readonly string[]): Promise<void> {
+  for (const [name, ending, status] of [
+    ['rules2', /not confirmed: "rules2" is not rules1/, /ended 22/],
+    [pair, new RegExp(`${pair} is unprotected`), /ended 0/],
+  ] as const) {
+    const terminal = await openTmux(t, words)
+    await terminal.shows(new RegExp(`Type ${pair} to go on:`), 60_000)
+    await terminal.press(name, 'Enter')
+    assert.match(await terminal.shows(/ended \d+/, 120_000), ending)
+    await terminal.shows(status)
+  }
+}
+
 /** The status says that, and why, the agent of a booted host has not started its copy. */
 async function waits(host: LabHost, why: RegExp): Promise<void> {
   await until(`${host} to say what it waits for`, async () => {
     const {reasons} = await looked()
-    return reasons.some((reason) => reason.code === 'boot-waits' && reason.host === host && why.test(reason.message))
+    const waiting = reasons.find(({code, host: at}) => code === 'boot-waits' && at === host)
+    if (waiting !== undefined) assert.match(waiting.remedy ?? '', new RegExp(`colo pair start ${pair}`))
+    return waiting !== undefined && why.test(waiting.message)
   })
 }
 
@@ -243,10 +275,6 @@ async function startedFromOutside(host: LabHost): Promise<void> {
 async function looked(): Promise<Pick<PairStatus, 'reasons' | 'members'>> {
   const {reasons = [], members = []} = (await statusOf(pair)) as Partial<PairStatus>
   return {reasons, members}
-}
-
-async function memberOf(host: LabHost) {
-  return (await looked()).members.find((member) => member.host === host)
 }
 
 async function recordOf(host: LabHost): Promise<unknown> {

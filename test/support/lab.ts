@@ -89,6 +89,10 @@ export interface GuestSpec {
   readonly interval?: string
   readonly uncompared?: 'drop' | 'pass'
   readonly resync?: 'auto' | 'manual'
+  /** what follows when the guest ends; the pair file says nothing of what is not given */
+  readonly ends?: Partial<Record<'onPoweroff' | 'onReboot' | 'onCrash', 'stop' | 'restart' | 'report'>>
+  /** seconds until the guest's kernel resets the machine after its panic; 0: never, 1 unless told */
+  readonly panic?: number
   /** kernel forwarding on fwd0, fwd1 instead of sockets */
   readonly forward?: 'tc'
 }
@@ -114,7 +118,7 @@ vm:
   kernel:
     image: /var/lib/colo/guest/vmlinuz
     initrd: /var/lib/colo/guest/initrd.img
-    cmdline: console=ttyS0 quiet panic=1 tsc=reliable ${addresses}
+    cmdline: console=ttyS0 quiet panic=${guest.panic ?? 1} tsc=reliable ${addresses}${endsOf(guest)}
 disks:
 ${disks.map((n) => `  - {name: disk${n}, image: /var/lib/colo/images/${guest.name}-${n}.qcow2, format: qcow2, size: 64MiB, bus: virtio}`).join('\n')}
 nics:
@@ -127,6 +131,12 @@ ${nics
 checkpoint: {interval: ${guest.interval ?? '1s'}, compareTimeout: 3s}
 resync: ${guest.resync ?? 'auto'}
 `
+}
+
+function endsOf({ends = {}}: GuestSpec): string {
+  return Object.entries(ends)
+    .map(([key, action]) => `\n  ${key}: ${action}`)
+    .join('')
 }
 
 function forwardOf(guest: GuestSpec, n: number): string {

@@ -55,7 +55,7 @@ export const memberCases: readonly MemberCase[] = [
   caseOf('ide', 'pc-i440fx-7.2', {
     disks: ['a', 'b', 'c', 'd'].map((name) => disk(name, {bus: 'ide'})),
     nics: [nic(0, {model: 'rtl8139'})],
-    vm: {...specOf().vm, cpu: 'max', onReboot: 'stop'},
+    vm: {...specOf().vm, cpu: 'max', onReboot: 'stop', onCrash: 'restart'},
   }),
   caseOf(
     'q35',

@@ -1,17 +1,12 @@
 import {NotFoundError, TimedOutError} from '../../errors.js'
-import {powerButton, quitVm, stopVm} from '../../net/migration.js'
+import {powerButton} from '../../net/migration.js'
 import {cleanStopOf} from '../../pair/clean-stop.js'
 import {currencyOf, type PairRecord} from '../../pair/record.js'
-import {queryStatus} from '../../qmp/commands/status.js'
 import type {ActionContext, ActionOutcome} from '../action-context.js'
+import {cutPower} from '../cut-power.js'
 import {send, type ActionOf, type Perform} from './common.js'
 import {destroyDomain} from './domain.js'
 import {imagesNow} from './records.js'
-
-const STOP_MS = 10_000
-/** `stop` in the middle of a checkpoint does not last: it is given again */
-const CUT_ATTEMPTS = 20
-const CUT_PAUSE_MS = 50
 
 /** See the action `power-button`. */
 export const pressPowerButton: Perform<ActionOf<'power-button'>> = async (_, context) => {
@@ -22,7 +17,7 @@ export const pressPowerButton: Perform<ActionOf<'power-button'>> = async (_, con
 /** See the action `power-off`. */
 export const powerOff: Perform<ActionOf<'power-off'>> = async ({how, timeoutMs}, context) => {
   if (cleanStopOf(await recordOf(context)) !== undefined) return 'unchanged'
-  if (how === 'cut') await cutPower(context)
+  if (how === 'cut') await cutPower(await context.vm.qmp(), {...context, cut: () => context.vm.powerCut()})
   else await send(await context.vm.qmp(), powerButton)
   try {
     await context.vm.stopped(timeoutMs, context.signal)
@@ -38,19 +33,6 @@ export const powerOff: Perform<ActionOf<'power-off'>> = async ({how, timeoutMs},
     )
   }
   return 'changed'
-}
-
-/** `stop` is answered when every disk was flushed. */
-async function cutPower(context: ActionContext): Promise<void> {
-  const qmp = await context.vm.qmp()
-  for (let attempt = 1; attempt <= CUT_ATTEMPTS; attempt++) {
-    await send(qmp, stopVm, {timeoutMs: STOP_MS})
-    const {running, status} = await queryStatus(qmp)
-    if (!running && status !== 'colo') break
-    await context.clock.sleep(CUT_PAUSE_MS, context.signal)
-  }
-  context.vm.powerCut()
-  await send(qmp, quitVm)
 }
 
 /** See the action `stop-follow`. The mark that forbids goes before the end of the copy, the one that allows after it. */

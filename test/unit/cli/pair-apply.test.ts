@@ -81,6 +81,13 @@ test('every field says whether it can be changed live, stopped, or not at all', 
     'vm.memory stopped',
     'vm.onReboot live',
   ])
+  const crash = (before: PairSpec['vm']['onCrash'], after: PairSpec['vm']['onCrash']): string[] => {
+    const [was, wanted] = [before, after].map((onCrash) => specOf({vm: {...vm, ...(onCrash && {onCrash})}}))
+    return specDifferences(was!, wanted!, ['alpha', 'beta']).map(({field, how}) => `${field} ${how}`)
+  }
+  assert.deepEqual(crash('report', 'restart'), ['vm.onCrash live'])
+  assert.deepEqual(crash(undefined, 'stop'), ['vm.onCrash stopped'], 'it gets a panic device')
+  assert.deepEqual(crash(undefined, 'report'), [], 'the default of a file is no word')
   const other = specOf({
     vm: {...vm, machine: 'q35'},
     disks: [disks[0]!],

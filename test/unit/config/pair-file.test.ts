@@ -26,6 +26,7 @@ test('reads a spec, resolves units and fills in defaults', () => {
       accel: 'auto',
       onPoweroff: 'stop',
       onReboot: 'restart',
+      onCrash: 'report',
     },
     disks: [
       {name: 'root', image: {same: '/img/web1.qcow2'}, format: 'qcow2', sizeBytes: 1024 ** 3, bus: 'virtio'},

@@ -101,7 +101,7 @@ test('the templates are good, also with their comments made into keys', async ()
   const all = pair
     .replace(/^# (engine|mode|arbiter|resync):/gm, '$1:')
     .replace(
-      /^( +)# ( *)(accel|onPoweroff|onReboot|kernel|image|initrd|cmdline|scratch|uncompared|forward):/gm,
+      /^( +)# ( *)(accel|onPoweroff|onReboot|onCrash|kernel|image|initrd|cmdline|scratch|uncompared|forward):/gm,
       '$1$2$3:',
     )
   const spec = parsePairFile(all, 'f')
@@ -123,7 +123,7 @@ test('docs/spec.md names every key of the canonical document, and its examples a
   }
   const keys = ['apiVersion', 'kind', 'name', 'engine', 'mode', 'checkpoint.interval', 'checkpoint.compareTimeout']
   keys.push('arbiter.kind', 'resync', 'tls', 'vm.from', 'hosts.primary', 'hosts.secondary', 'hosts.spare')
-  for (const key of ['memory', 'vcpus', 'machine', 'cpu', 'accel', 'onPoweroff', 'onReboot', 'kernel'])
+  for (const key of ['memory', 'vcpus', 'machine', 'cpu', 'accel', 'onPoweroff', 'onReboot', 'onCrash', 'kernel'])
     keys.push(`vm.${key}`)
   for (const key of ['name', 'image', 'format', 'size', 'bus', 'scratch']) keys.push(`disks[].${key}`)
   for (const key of ['name', 'mac', 'model', 'bridge', 'uncompared', 'forward']) keys.push(`nics[].${key}`)

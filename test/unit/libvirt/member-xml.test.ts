@@ -8,6 +8,7 @@ import {child, children, element, remove, textOf, type XmlElement} from '../../.
 import {buildXml, parseXml} from '../../../src/libvirt/xml.js'
 import {layoutOf} from '../../../src/pair/layout.js'
 import type {Role} from '../../../src/pair/record.js'
+import type {PairSpec} from '../../../src/pair/spec.js'
 import {specOf} from '../../support/pair-fixtures.js'
 import {memberCases, memberInput, memberXml} from '../../support/member-cases.js'
 import {suite} from '../../support/suite.js'
@@ -69,7 +70,10 @@ test('PCI slots and MACs are unique within a member', () => {
 
 test('the primary is born plain: one child per quorum, no filters, no chardevs, not incoming', () => {
   const args = memberArgs(memberInput(example, 'primary'))
-  assert.deepEqual(new Set(args.filter((arg) => arg.startsWith('-'))), new Set(['-qmp', '-blockdev', '-device']))
+  assert.deepEqual(
+    new Set(args.filter((arg) => arg.startsWith('-'))),
+    new Set(['-action', '-qmp', '-blockdev', '-device']),
+  )
   const quorums = valuesOf(args, '-blockdev').map((text) => JSON.parse(text) as {driver: string; children?: string[]})
   assert.deepEqual(
     quorums.filter(({driver}) => driver === 'quorum').map(({children: nodes}) => nodes),
@@ -195,7 +199,20 @@ test('what the user put into the template stays, and goes before our arguments',
     ['rng', 'serial', 'serial', 'interface', 'interface'],
   )
   assert.match(xml, /path='\/my\.log'/)
-  assert.deepEqual(readDomain(xml).qemuArgs.slice(0, 3), ['-global', 'x.y=z', '-qmp'])
+  assert.deepEqual(readDomain(xml).qemuArgs.slice(0, 3), ['-global', 'x.y=z', '-action'])
+})
+
+test('a pair that says what follows a panic has one panic device, an imported guest what it had; libvirt and QEMU do nothing by themselves', () => {
+  const panics = (vm: Partial<PairSpec['vm']>, template?: string): number => {
+    const input = memberInput({...example, spec: specOf({vm: {...specOf().vm, ...vm}})}, 'primary')
+    const xml = buildMemberXml(template === undefined ? input : {...input, template})
+    assert.match(xml, /<on_crash>preserve<\/on_crash>[^]*value='-action'\/>\s*<qemu:arg value='panic=none'/)
+    return children(child(parse(xml), 'devices')!, 'panic').length
+  }
+  assert.deepEqual([panics({}), panics({onCrash: 'report'})], [0, 1])
+  assert.equal(panics({onCrash: 'report'}, `<domain><devices><panic model='hyperv'/></devices></domain>`), 1)
+  const imported = {skeleton: '<domain><devices/></domain>', dropped: [], files: []}
+  assert.equal(panics({onCrash: 'stop', imported}), 0)
 })
 
 test('the skeleton follows the machine type', () => {

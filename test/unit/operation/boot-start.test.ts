@@ -8,10 +8,11 @@ import {RefusedError, ColoError} from '../../../src/errors.js'
 import type {AgentClient} from '../../../src/host/agent-client.js'
 import {startAfterBoot} from '../../../src/operation/boot-start.js'
 import type {OperationContext} from '../../../src/operation/context.js'
+import type {RejoinOutcome} from '../../../src/operation/rejoin.js'
 import {nodeFiles} from '../../../src/os/files-node.js'
 import type {HostEntry} from '../../../src/pair/inventory.js'
 import type {MemberObservation} from '../../../src/pair/observation.js'
-import {firstGeneration} from '../../../src/pair/generation.js'
+import {firstGeneration, nextGeneration} from '../../../src/pair/generation.js'
 import {memberOf, recordOf} from '../../support/pair-fixtures.js'
 import {suite} from '../../support/suite.js'
 
@@ -60,7 +61,11 @@ function agent(looks: readonly MemberObservation[], fail?: () => Error | undefin
   return {client, calls}
 }
 
-async function boot(looks: readonly MemberObservation[], fail?: () => Error | undefined): Promise<string[]> {
+async function boot(
+  looks: readonly MemberObservation[],
+  fail?: () => Error | undefined,
+  rejoins: readonly RejoinOutcome[] = [],
+): Promise<string[]> {
   const {client, calls} = agent(looks, fail)
   let id = 0
   const context = {
@@ -77,7 +82,12 @@ async function boot(looks: readonly MemberObservation[], fail?: () => Error | un
     },
   } satisfies OperationContext
   const host = {name: 'alpha'} as unknown as HostEntry
-  await startAfterBoot(context, {host, signal: context.signal, tell: () => undefined})
+  let joined = 0
+  const rejoin = async (pair: string): Promise<RejoinOutcome> => {
+    calls.push(`rejoin ${pair}`)
+    return rejoins[joined++] ?? {kind: 'protected'}
+  }
+  await startAfterBoot(context, {host, signal: context.signal, tell: () => undefined, rejoin})
   return calls
 }
 
@@ -87,10 +97,58 @@ test('a silent peer is waited for, with the reason; its word starts the copy by 
   assert.deepEqual(calls.slice(1), ['alpha/verify', 'alpha/alone', 'alpha/domain', 'note done'])
 })
 
+const stale = recordOf('primary', {marks: {stale: 'beta went on'}})
+const second = nextGeneration(generation, 'gen-2')
+const goesOn = {
+  ...heard,
+  generationId: second.id,
+  epoch: 2,
+  generation: second,
+  alone: true,
+  role: 'primary',
+  domain: 'running',
+} as const
+
+test('an outdated copy waits for the other one, joins it when it may, and again after what passes by itself', async () => {
+  const looks = [heard, goesOn].map((peer) => memberOf('primary', {...down, record: stale, peer}))
+  const calls = await boot(looks, undefined, [
+    {kind: 'busy', why: 'beta still merges'},
+    {kind: 'failed', why: 'ssh: refused'},
+    {kind: 'protected'},
+  ])
+  assert.deepEqual(calls, [
+    'note wait: it waits for the copy on beta to run',
+    'rejoin web1',
+    'note wait: beta still merges',
+    'rejoin web1',
+    'note wait: ssh: refused',
+    'rejoin web1',
+    'note done',
+  ])
+  const outcome = {kind: 'refused', why: 'its protection was suspended'} as const
+  const refused = await boot([memberOf('primary', {...down, record: stale, peer: goesOn})], undefined, [outcome])
+  assert.deepEqual(refused, ['rejoin web1', 'note leave: its protection was suspended'])
+})
+
+test('over anything but an interrupted resync nothing is made', async () => {
+  const intent = {
+    plan: 'p',
+    title: 'it',
+    startedAtMs: 0,
+    owner: 'x',
+    done: [],
+    committed: true,
+    finish: 'colo pair it web1',
+  }
+  const look = (kind: string) => memberOf('primary', {...down, record: stale, peer: goesOn, intent: {...intent, kind}})
+  assert.deepEqual(await boot([look('replace')]), ['note leave: it was interrupted: it; finish it: colo pair it web1'])
+  assert.deepEqual(await boot([look('resync')]), ['rejoin web1', 'note done'])
+})
+
 test('what must not start is left, and nothing is run', async () => {
-  const stale = recordOf('primary', {marks: {stale: 'beta went on'}})
-  assert.deepEqual(await boot([memberOf('primary', {...down, record: stale, peer: heard})]), [
-    'note leave: the copy on alpha is stale: beta went on',
+  const manual = {...stale, spec: {...stale.spec, resync: 'manual'}} as const
+  assert.deepEqual(await boot([memberOf('primary', {...down, record: manual, peer: goesOn})]), [
+    'note leave: resync: manual leaves that to a person',
   ])
   const intent = {
     plan: 'p',

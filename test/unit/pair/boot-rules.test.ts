@@ -28,15 +28,58 @@ const primary = recordOf('primary')
 const secondary = recordOf('secondary')
 const cases: ReadonlyArray<readonly [name: string, decision: BootDecision, kind: BootDecision['kind'], why: RegExp]> = [
   ['both were off at once: the primary starts', boot(primary, word()), 'start', /was the primary/],
-  ['the secondary leaves it to the primary', boot(secondary, word({role: 'primary'})), 'leave', /is the primary/],
+  [
+    'the secondary waits for the primary',
+    boot(secondary, word({role: 'primary'})),
+    'wait',
+    /for the copy on alpha to run/,
+  ],
+  [
+    'a primary that holds its output for this secondary is for a person, who is told how',
+    boot(secondary, word({role: 'primary', domain: 'running'})),
+    'wait',
+    /to go on alone: colo pair failover web1 --to alpha/,
+  ],
+  [
+    'the primary goes on alone: its secondary joins it again',
+    boot(secondary, word({role: 'primary', domain: 'running', alone: true, generation: second})),
+    'rejoin',
+    /goes on in generation 2/,
+  ],
+  [
+    'so does an old primary whose peer took over',
+    boot(
+      recordOf('primary', {marks: {stale: 'beta went on'}}),
+      word({role: 'primary', domain: 'running', alone: true, generation: second}),
+    ),
+    'rejoin',
+    /goes on in generation 2/,
+  ],
+  [
+    'resync: manual leaves it to a person',
+    boot(manual(secondary), word({role: 'primary', domain: 'running', alone: true, generation: second})),
+    'leave',
+    /resync: manual/,
+  ],
+  [
+    'an image that is not the recorded one is not overwritten unasked',
+    decideBoot({
+      record: secondary,
+      peer: word({role: 'primary', domain: 'running', alone: true, generation: second}),
+      nowMs,
+      faults: [{kind: 'image-replaced', disk: 'root', path: '/x', detail: 'is another file'}],
+    }),
+    'leave',
+    /is another file/,
+  ],
   ['no word yet: it waits', boot(primary, undefined), 'wait', /waits for a word of the agent on beta/],
   ['an old word is none', boot(primary, word({atMs: nowMs - 5000})), 'wait', /waits for a word/],
   ['a copy runs there: it waits', boot(primary, word({domain: 'running'})), 'wait', /runs on beta/],
   [
-    'the peer went on: it stays down',
+    'the peer went on, and does not run: it stays down',
     boot(primary, word({generation: second, alone: true, role: 'primary'})),
-    'leave',
-    /newer generation 2/,
+    'wait',
+    /for the copy on beta to run/,
   ],
   [
     'it had gone on itself: it starts, once the peer was heard',
@@ -59,12 +102,12 @@ const cases: ReadonlyArray<readonly [name: string, decision: BootDecision, kind:
     'leave',
     /both copies went on alone/,
   ],
-  ['stale: never', boot(recordOf('primary', {marks: {stale: 'beta went on'}}), word()), 'leave', /stale/],
+  ['stale: never', boot(recordOf('primary', {marks: {stale: 'beta went on'}}), word()), 'wait', /copy on beta to run/],
   [
     'being copied: never',
-    boot(recordOf('secondary', {marks: {incomplete: {why: 'resync', detail: 'being copied'}}}), word()),
-    'leave',
-    /incomplete/,
+    boot(recordOf('secondary', {marks: {incomplete: {why: 'resync', detail: 'being copied'}}}), undefined),
+    'wait',
+    /a word of the agent on alpha/,
   ],
   ['stopped on purpose stays stopped', boot(recordOf('primary', {clean: true}), word()), 'leave', /stopped on purpose/],
   [
@@ -88,6 +131,10 @@ const cases: ReadonlyArray<readonly [name: string, decision: BootDecision, kind:
 
 function boot(record: Parameters<typeof decideBoot>[0]['record'], peer: PeerWord | undefined): BootDecision {
   return decideBoot({record, peer, nowMs, faults: []})
+}
+
+function manual(record: ReturnType<typeof recordOf>): ReturnType<typeof recordOf> {
+  return {...record, spec: {...record.spec, resync: 'manual'}}
 }
 
 for (const [name, decision, kind, why] of cases) {

@@ -25,6 +25,25 @@ test('a guest that stands still: alone until it is resumed, in lock-step until t
   assert.deepEqual(remedies(memberOf('primary', {vm: vm({status: 'paused'})})), ['colo pair checkpoint web1'])
 })
 
+test('a guest whose kernel panicked is protected, and named with the command that resets it', () => {
+  const members = seen(memberOf('primary', {panickedAtMs: 0}), memberOf('secondary'))
+  const {state, reasons} = assess('web1', members, 1_000_000)
+  assert.deepEqual([state, reasons.map(({remedy}) => remedy)], ['protected', ['on alpha: virsh reset web1']])
+  assert.match(reasons[0]?.message ?? '', /panicked on alpha at 1970-01-01T00:00:00/)
+})
+
+test('an outdated copy of a host that is back says why it was not protected again, while the other one goes on', () => {
+  const back = memberOf('secondary', {
+    record: recordOf('secondary', {marks: {stale: 'alpha went on'}}),
+    ...{domain: 'absent', qmp: 'absent', vm: undefined, boot: {kind: 'leave', why: 'resync: manual'}},
+  })
+  const {state, reasons} = assess('web1', seen(alone({}), back), 1_000_000)
+  assert.equal(state, 'unprotected')
+  const [left] = reasons.filter(({code}) => code === 'boot-left')
+  assert.match(left?.message ?? '', /beta has not protected it again since the boot: resync: manual/)
+  assert.equal(left?.remedy, 'colo pair resync web1')
+})
+
 test('the state says it, too', () => {
   const paused = alone({vm: vm({coloMode: 'none', status: 'paused'}), attached: ['rng0']})
   const {state, reasons} = assess('web1', [...seen(paused), {host: 'beta', unreachable: 'no answer'}], 1_000_000)

@@ -32,7 +32,7 @@ import {
 } from '../../../src/qmp/commands/nbd.js'
 import {announceSelf, queryRxFilter} from '../../../src/qmp/commands/net.js'
 import {objectAdd, objectDel, qomGet, qomList, qomSet} from '../../../src/qmp/commands/objects.js'
-import {cont, queryStatus, quit, stop} from '../../../src/qmp/commands/status.js'
+import {cont, queryStatus, quit, reset, stop} from '../../../src/qmp/commands/status.js'
 import {humanMonitorCommand, traceEventSetState} from '../../../src/qmp/commands/trace.js'
 import {queryYank, yank} from '../../../src/qmp/commands/yank.js'
 
@@ -45,6 +45,7 @@ export const typedCommands: ReadonlyArray<readonly [string, string, (qmp: QmpExe
   ['stop', 'ok', (qmp) => stop(qmp)],
   ['cont', 'ok', (qmp) => cont(qmp)],
   ['quit', 'ok', (qmp) => quit(qmp)],
+  ['system_reset', 'ok', (qmp) => reset(qmp)],
 
   ['query-colo-status', 'primary', (qmp) => queryColoStatus(qmp)],
   ['x-colo-lost-heartbeat', 'ok', (qmp) => coloLostHeartbeat(qmp)],

@@ -1,0 +1,28 @@
+import type {Clock} from '../os/clock.js'
+import {queryStatus, quit, stop} from '../qmp/commands/status.js'
+import type {QmpSession} from '../qmp/session.js'
+
+const STOP_MS = 10_000
+/** `stop` in the middle of a checkpoint does not last: it is given again */
+const CUT_ATTEMPTS = 20
+const CUT_PAUSE_MS = 50
+
+/**
+ * Ends a guest without asking it, with everything on its disks that it had written: `stop` is answered when every disk was flushed.
+ *
+ * @param cut  called when the guest stands still and QEMU is about to be told to end
+ * @returns when QEMU was told; it ends soon after
+ */
+export async function cutPower(
+  qmp: QmpSession,
+  {clock, signal, cut}: {readonly clock: Clock; readonly signal: AbortSignal; readonly cut: () => void},
+): Promise<void> {
+  for (let attempt = 1; attempt <= CUT_ATTEMPTS; attempt++) {
+    await stop(qmp, {timeoutMs: STOP_MS})
+    const {running, status} = await queryStatus(qmp)
+    if (!running && status !== 'colo') break
+    await clock.sleep(CUT_PAUSE_MS, signal)
+  }
+  cut()
+  await quit(qmp)
+}

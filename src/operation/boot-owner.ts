@@ -1,0 +1,6 @@
+/** What an agent calls itself in locks, for what it does after the boot of its host. */
+export const bootOwner = (host: string): string => `the agent on ${host}, after its boot`
+
+export function isBootOwner(owner: string): boolean {
+  return /^the agent on .*, after its boot$/.test(owner)
+}
