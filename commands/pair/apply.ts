@@ -63,9 +63,17 @@ function linesOf({pair, changed, dryRun: dry, did, differences, placement, state
     ...(placement === undefined || did.includes('move')
       ? []
       : [
-          `  its primary is on ${placement.before.primary} and its secondary on ${placement.before.secondary}; the file says ${placement.wanted.primary} and ${placement.wanted.secondary} (--move)`,
+          `  its primary is on ${placement.before.primary} and its secondary on ${placement.before.secondary}; the file says ${placement.wanted.primary} and ${placement.wanted.secondary} (${wayTo(pair, placement)})`,
         ]),
   ]
+}
+
+/** Roles are changed by `apply` itself, hosts are not. */
+function wayTo(pair: string, {before, wanted}: NonNullable<ApplyResult['placement']>): string {
+  const others = [wanted.primary, wanted.secondary].filter(
+    (host) => host !== before.primary && host !== before.secondary,
+  )
+  return others.length === 0 ? '--move' : `colo pair replace ${pair} --secondary ${others.join(' or ')}`
 }
 
 function text(value: Scalar | undefined): string {

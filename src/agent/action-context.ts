@@ -17,6 +17,8 @@ export interface ActionContext {
   readonly clock: Clock
   /** aborted when the command goes away before the point of no return, or the agent ends */
   readonly signal: AbortSignal
+  /** aborted when the command goes away, also in the step that is the point of no return: ends a wait for what may never happen */
+  readonly gone?: AbortSignal
   /** one line of progress, with bytes where they are known */
   report(text: string, bytes?: {readonly done: number; readonly total: number}): void
   readonly record: RecordAccess

@@ -119,10 +119,16 @@ export class StepRunner {
     for (const action of step.actions) {
       try {
         signal.throwIfAborted()
-        if ((await this.#perform(job, {action, signal, report: report.running})) === 'changed') outcome = 'changed'
+        const committed = job.member.intents.current?.committed === true
+        const gone = committed ? {} : {gone: job.gone}
+        if ((await this.#perform(job, {action, signal, ...gone, report: report.running})) === 'changed') {
+          outcome = 'changed'
+        }
       } catch (error) {
         const why =
-          job.gone.aborted && signal.aborted ? new InterruptedError('the command went away', {cause: error}) : error
+          job.gone.aborted && (signal.aborted || error === job.gone.reason)
+            ? new InterruptedError('the command went away', {cause: error})
+            : error
         const failure = new StepError(step, action.kind, why)
         report.state('failed', failure.message)
         if (step.optional !== true) throw failure
@@ -135,7 +141,7 @@ export class StepRunner {
 
   async #perform(
     job: StepRun,
-    {action, signal, report}: {action: Action; signal: AbortSignal; report: ActionContext['report']},
+    {action, ...how}: {action: Action} & Pick<ActionContext, 'signal' | 'gone' | 'report'>,
   ): Promise<ActionOutcome> {
     const {files, clock, run, roots, forwarding, perform} = this.#deps
     const {member} = job
@@ -147,8 +153,7 @@ export class StepRunner {
       run,
       files,
       clock,
-      signal,
-      report,
+      ...how,
       record: member.records,
       vm: member.vm,
       forwarding,

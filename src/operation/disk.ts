@@ -122,10 +122,11 @@ export async function cleanDisks(
       const uses = qmp === 'connected' ? disks.some(({overlays}) => overlays) : domain !== 'absent'
       if (uses) {
         const why = qmp === 'connected' ? 'uses its overlays' : 'does not say whether it uses its overlays'
-        throw new StateError(`cannot clean ${pair}: the copy on ${host} ${why}`, {
-          actual: domain,
-          required: ['stopped', 'unprotected'],
-        })
+        throw new StateError(
+          `cannot clean ${pair}: the copy on ${host} ${why}`,
+          {actual: domain, required: ['stopped', 'unprotected']},
+          {hint: `overlays go when their copy ends: colo pair suspend ${pair}, or colo pair stop ${pair}`},
+        )
       }
     }
     const identity = identityOf(first.record)

@@ -3,7 +3,9 @@ import {assess, knownOf, type Known} from '../pair/assess.js'
 import {nextGeneration} from '../pair/generation.js'
 import {identityOf} from '../pair/identity.js'
 import {otherRemedy} from '../pair/remedy.js'
+import type {PairStatus} from '../pair/status.js'
 import {acceptWords, decideStart, faultText, type StartDecision} from '../pair/start-rules.js'
+import type {Plan} from '../plan/plan.js'
 import {planStart} from '../plan/start.js'
 import {planStartBoth} from '../plan/start-both.js'
 import type {OperationContext} from './context.js'
@@ -34,7 +36,8 @@ type Granted = Extract<StartDecision, {start: string}>
 
 /**
  * Starts the copy that the start rules name, alone; `colo pair resync` then protects it. Overlays of an interrupted commit are merged
- * first, so that every acknowledged write is there. A start that was cut off after its point of no return is finished.
+ * first, so that every acknowledged write is there. A start that was cut off after its point of no return is finished. Nothing to do when the copy
+ * that may run does.
  *
  * @throws {RefusedError} when no copy may start; {SplitBrainError} when both went on alone
  */
@@ -46,6 +49,12 @@ export async function startPair(
   const found = await findPair(context, pair)
   try {
     const known = knownOf(found.sides.map(seenOf))
+    refuseStrangers(found, options)
+    const status = runsAlready(context, found, options)
+    if (status !== undefined) {
+      const plan: Plan = {id: context.newId(), kind: 'start', pair, title: `start ${pair}`, finish: '', steps: []}
+      return {pair, changed: false, dryRun: options.dryRun, plan, status, timeline: []}
+    }
     const stale = runningStale(context, found, known)
     const decision = decide(found, known, options)
     const member = known.find(({host}) => host === decision.start)
@@ -79,13 +88,28 @@ export async function startPair(
   }
 }
 
+function refuseStrangers({pair, sides}: FoundPair, {alone, on}: StartOptions): void {
+  const named = alone ?? on
+  if (named === undefined || sides.some(({host}) => host === named)) return
+  const names = sides.map(({host}) => host).join(' and ')
+  throw new UsageError(`${named} is no host of ${pair}; its hosts are ${names}`)
+}
+
+/** Its state, when the copy that was asked for, or any that may, runs already and nothing was left unfinished. */
+function runsAlready(
+  context: OperationContext,
+  {pair, sides}: FoundPair,
+  {alone, on}: StartOptions,
+): PairStatus | undefined {
+  const status = assess(pair, sides.map(seenOf), context.clock.now())
+  const named = alone ?? on
+  const runs = status.state === 'protected' || status.state === 'unprotected'
+  const isWanted = named === undefined || named === status.primary
+  return runs && isWanted && !status.reasons.some(({code}) => code === 'interrupted') ? status : undefined
+}
+
 function decide(found: FoundPair, known: readonly Known[], {alone, on, force}: StartOptions): Granted {
   const {pair, sides} = found
-  const named = alone ?? on
-  if (named !== undefined && !sides.some(({host}) => host === named)) {
-    const names = sides.map(({host}) => host).join(' and ')
-    throw new UsageError(`${named} is no host of ${pair}; its hosts are ${names}`)
-  }
   const decision = decideStart({
     pair,
     records: known.map(({record}) => record),

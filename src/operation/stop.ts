@@ -1,4 +1,4 @@
-import {StateError} from '../errors.js'
+import {InterruptedError, StateError} from '../errors.js'
 import {assess, authorityOf, type Known} from '../pair/assess.js'
 import {cleanStopOf} from '../pair/clean-stop.js'
 import {kinship} from '../pair/generation.js'
@@ -69,11 +69,19 @@ export async function stopPair(
       })
     }
     const limits = {timeoutMs: options.timeoutMs + tidyMs, premise: found.sides}
-    const timeline = await runPlan(context, clientsOf(found.sides), plan, limits)
+    const timeline = await runPlan(context, clientsOf(found.sides), plan, limits).catch((error: unknown) => {
+      throw error instanceof InterruptedError && error.hint === undefined ? withPressedButton(error) : error
+    })
     return {pair, changed: true, dryRun: false, plan, status: await finalStatus(context, found), timeline}
   } finally {
     found.close()
   }
+}
+
+/** What cannot be taken back. */
+function withPressedButton(cause: InterruptedError): InterruptedError {
+  const hint = 'its power button may have been pressed: when the guest powers off after all, both copies are stopped'
+  return new InterruptedError(cause.message, {cause, hint})
 }
 
 /** Xen's own way: the protection ends first, then the guest powers off. */

@@ -79,7 +79,7 @@ export function assess(pair: string, seen: readonly Seen[], atMs: number): PairS
     epoch: (primary ?? other)?.record.generation.epoch,
     primary: primary?.host ?? other?.record.peer,
     secondary: primary === undefined ? other?.host : (other?.host ?? primary.record.peer),
-    members: seen.map(memberStatus),
+    members: primaryFirst(seen, primary?.host).map(memberStatus),
     checkpoints: {
       count: counting?.checkpoints.count ?? 0,
       lastAtMs: counting?.checkpoints.lastAtMs,
@@ -95,6 +95,12 @@ export function assess(pair: string, seen: readonly Seen[], atMs: number): PairS
         }),
     atMs,
   }
+}
+
+/** Always in the same order, whoever answered first: the authoritative one, else by name. */
+function primaryFirst(seen: readonly Seen[], primary: string | undefined): Seen[] {
+  const rank = ({host}: Seen): string => (host === primary ? '' : host)
+  return [...seen].sort((a, b) => (rank(a) < rank(b) ? -1 : 1))
 }
 
 interface Verdict {

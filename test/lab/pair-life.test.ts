@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import {execIn, faults, type LabHost} from '../../src/lab/index.js'
 import type {PairStatus} from '../../src/pair/status.js'
-import {colo, coloOk, createPair, disk, guestAnswers, http, removePair, statusOf} from '../support/lab.js'
+import {colo, coloOk, createPair, disk, guestAnswers, http, removePair, startColo, statusOf} from '../support/lab.js'
 import {suite, type T} from '../support/suite.js'
 
 const test = suite('the life of a guest')
@@ -130,10 +130,22 @@ chained(
     // alone, a copy is an ordinary domain to virsh: what it does is named, with what takes it back
     await virsh('beta', 'suspend')
     assert.deepEqual(await remedyOf('guest-paused'), [`on beta: virsh resume ${pair}`])
+
+    // Ctrl-C while the guest does not hear its button: the pair is free at once; the button stays pressed
+    const stopping = startColo(['pair', 'stop', pair])
+    await coloOk('pair', 'wait', pair, '--for', 'stopping', '--timeout', '60s')
+    stopping.interrupt()
+    assert.equal(await stopping.exit, 130)
+    const {state, reasons} = await statusOf(pair)
+    assert.deepEqual([state, reasons.map(({code}) => code)], ['unprotected', ['no-secondary', 'guest-paused']])
     await virsh('beta', 'resume')
+    await coloOk('pair', 'wait', pair, '--for', 'stopped', '--timeout', '90s')
+    await coloOk('pair', 'start', pair)
+    await guestAnswers(guest)
     assert.deepEqual(await remedyOf('guest-paused'), [])
+    assert.equal((await coloOk('pair', 'start', pair))['changed'], false, 'twice is once')
   },
-  3,
+  4,
 )
 
 chained(

@@ -20,7 +20,9 @@ export const powerOff: Perform<ActionOf<'power-off'>> = async ({how, timeoutMs},
   if (how === 'cut') await cutPower(await context.vm.qmp(), {...context, cut: () => context.vm.powerCut()})
   else await send(await context.vm.qmp(), powerButton)
   try {
-    await context.vm.stopped(timeoutMs, context.signal)
+    // a guest that ignores its button would keep the pair for as long as the command wanted to wait, with nobody there
+    const signals = [context.signal, ...(context.gone === undefined || how === 'cut' ? [] : [context.gone])]
+    await context.vm.stopped(timeoutMs, AbortSignal.any(signals))
   } catch (error) {
     if (!(error instanceof TimedOutError)) throw error
     throw new TimedOutError(
