@@ -21,8 +21,8 @@ export interface CrashFollowerOptions {
   readonly events: EventRecorder
   readonly session: () => QmpSession | undefined
   readonly background: (work: Promise<unknown>) => void
-  /** the guest stands still, and QEMU is about to be told to end */
-  readonly cut: () => void
+  /** is told when the guest stands still, and QEMU is about to be told to end */
+  readonly stop: {cut(): void}
   /** aborted when the agent ends */
   readonly ending: AbortSignal
 }
@@ -68,7 +68,7 @@ export class CrashFollower {
   }
 
   async #follow(action: CrashAction): Promise<void> {
-    const {events, session, clock, ending: signal, cut} = this.#options
+    const {events, session, clock, ending: signal, stop} = this.#options
     const qmp = session()
     if (action === 'report' || qmp === undefined) return
     await events.record({type: 'CRASH_FOLLOWED', data: {action}, decisive: true})
@@ -76,7 +76,7 @@ export class CrashFollower {
       case 'restart':
         return this.#reset(qmp)
       case 'stop':
-        return cutPower(qmp, {clock, signal, cut})
+        return cutPower(qmp, {clock, signal, cut: () => stop.cut()})
     }
   }
 

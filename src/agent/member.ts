@@ -66,13 +66,13 @@ export class Member {
   readonly tracer: Tracer
   readonly talk: PeerTalk
   readonly devices: Devices
+  readonly crash: CrashFollower
   readonly vm: VmAccess
 
   readonly #deps: MemberDeps
   readonly #protection: ProtectionStore
   readonly #commit: CommitFollower
   readonly #stop: StopFollower
-  readonly #crash: CrashFollower
   readonly #end = new AbortController()
   #started: Promise<void> | undefined
 
@@ -97,14 +97,8 @@ export class Member {
     this.intents = new IntentStore({files, directory})
     this.process = new QemuProcess(files, domain)
     this.checkpoints = new Checkpoints(pair, clock)
-    this.statistics = new Statistics({
-      files,
-      directory,
-      clock,
-      events: this.events,
-      delayMs: () => this.delayMs,
-      problem,
-    })
+    const delayMs = (): number => this.delayMs
+    this.statistics = new Statistics({files, directory, clock, events: this.events, delayMs, problem})
     this.devices = new Devices({files, runDir})
     this.tracer = new Tracer({files, runDir, problem})
     const onChange = (record: PairRecord | undefined, before: PairRecord | undefined): void => {
@@ -116,21 +110,14 @@ export class Member {
     const {records, events} = this
     this.guard = new ProtectionGuard({pair, clock, table, store, records, events, layout, announce, background})
     const {guard} = this
-    const domainWord = (): BeaconWord['domain'] => this.#domainWord()
     const shared = {clock, files, records, events, store, guard, layout, announce, background, problem}
     this.#stop = new StopFollower({...shared, pair, runAlone: (title, steps) => deps.runAlone(this, title, steps)})
-    this.#crash = new CrashFollower({
-      ...shared,
-      session: () => this.keeper.session,
-      cut: () => {
-        this.#stop.cut()
-      },
-      ending: this.#end.signal,
-    })
+    const session = (): QmpSession | undefined => this.keeper.session
+    this.crash = new CrashFollower({...shared, session, stop: this.#stop, ending: this.#end.signal})
     const peerStopped = (how: CleanStop): void => {
       this.#stop.peerStopped(how)
     }
-    this.talk = new PeerTalk({...shared, nonce, domain: domainWord, peerStopped})
+    this.talk = new PeerTalk({...shared, nonce, domain: () => wordOf(this.keeper.status), peerStopped})
     this.keeper = new Keeper({
       agentSocket,
       yankSocket,
@@ -176,11 +163,6 @@ export class Member {
     return record === undefined ? layoutOfName(this.pair, this.#deps.roots) : layoutAt(record.spec, this.#deps.roots)
   }
 
-  /** when the guest that stands still now has panicked, milliseconds; of the primary only */
-  get panickedAtMs(): number | undefined {
-    return this.#crash.panickedAtMs
-  }
-
   /** x-checkpoint-delay, milliseconds; QEMU's own default when the spec is not known here */
   get delayMs(): number {
     return this.records.current?.spec.checkpoint.intervalMs ?? 20_000
@@ -201,7 +183,7 @@ export class Member {
 
   async #start(): Promise<void> {
     await this.events.load()
-    this.#crash.remember(await this.events.read())
+    this.crash.remember(await this.events.read())
     await this.#protection.load()
     await this.intents.read()
     if ((await this.records.read()) === undefined) return
@@ -264,7 +246,7 @@ export class Member {
         break
     }
     if (typeof fact === 'object') this.guard.fact(fact, atMs)
-    this.#crash.event(event)
+    this.crash.event(event)
   }
 
   async #attached(how: Attached, session: QmpSession): Promise<void> {
@@ -274,7 +256,7 @@ export class Member {
     if (marks?.stale !== undefined) await this.talk.silence()
     if (how === 'created') {
       this.checkpoints.forget()
-      this.#crash.forget()
+      this.crash.forget()
       this.statistics.feed({kind: 'end'})
       this.guard.created()
       await this.devices.created(session)
@@ -296,7 +278,7 @@ export class Member {
 
   #gone(why: string): void {
     this.#stop.gone()
-    this.#crash.forget()
+    this.crash.forget()
     this.checkpoints.end()
     this.statistics.feed({kind: 'end'})
     this.tracer.forget()
@@ -329,7 +311,7 @@ export class Member {
   async #release(): Promise<void> {
     this.#commit.stop()
     this.keeper.release()
-    this.#crash.forget()
+    this.crash.forget()
     this.checkpoints.end()
     this.statistics.feed({kind: 'end'})
     this.tracer.forget()
@@ -338,21 +320,15 @@ export class Member {
     this.#deps.announce(this)
   }
 
-  #domainWord(): BeaconWord['domain'] {
-    switch (this.keeper.status) {
-      case 'absent':
-        return 'absent'
-      case 'hung':
-        return 'hung'
-      case 'connected':
-        return 'running'
-    }
-  }
-
   /** Work nobody waits for: its failure is told, not lost. */
   #background(work: Promise<unknown>): void {
     work.catch((error: unknown) => {
       if (!this.#end.signal.aborted) this.#deps.problem(`${this.pair}: ${(error as Error).message}`)
     })
   }
+}
+
+/** Of a domain, to the peer. */
+function wordOf(status: Keeper['status']): BeaconWord['domain'] {
+  return status === 'connected' ? 'running' : status
 }

@@ -79,7 +79,7 @@ export async function observeMember(member: Member, deps: ObserverDeps): Promise
     peer: member.talk.last,
     jobs: view?.jobs ?? [],
     ...attachedTo(member, view),
-    ...(member.panickedAtMs === undefined ? {} : {panickedAtMs: member.panickedAtMs}),
+    ...(member.crash.panickedAtMs === undefined ? {} : {panickedAtMs: member.crash.panickedAtMs}),
     ...(record?.spec.engine === 'xen' ? await observeXen(deps, member.pair, layout.runDir) : {}),
   }
 }

@@ -29,7 +29,7 @@ function follower(role: Role, onCrash: CrashAction | undefined, inCheckpoint = 0
     events: {record: async () => undefined},
     session: () => ({execute}),
     background: (promise: Promise<unknown>) => work.push(promise),
-    cut: () => calls.push('cut'),
+    stop: {cut: () => calls.push('cut')},
     ending: new AbortController().signal,
   } as never)
   const tell = async (event: string): Promise<void> => {
