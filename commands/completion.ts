@@ -1,5 +1,5 @@
-import {Args} from '@oclif/core'
 import {BaseCommand} from '../src/cli/base-command.js'
+import {argument} from '../src/cli/flags.js'
 import {prose} from '../src/cli/prose.js'
 import {unreachable} from '../src/errors.js'
 
@@ -20,7 +20,7 @@ needed.`)
     '<%= config.bin %> <%= command.id %> bash > /etc/bash_completion.d/colo',
     '<%= config.bin %> <%= command.id %> fish > ~/.config/fish/completions/colo.fish',
   ]
-  static override args = {shell: Args.string({description: 'bash, zsh or fish', options: [...shells], required: true})}
+  static override args = {shell: argument({description: 'bash, zsh or fish', options: [...shells], required: true})}
 
   async run(): Promise<CompletionDocument> {
     const {args} = await this.parse(Completion)

@@ -1,6 +1,6 @@
-import {Args, Flags} from '@oclif/core'
+import {Flags} from '@oclif/core'
 import {BaseCommand} from '../src/cli/base-command.js'
-import {checkedName, timeout} from '../src/cli/flags.js'
+import {argument, checkedName, timeout} from '../src/cli/flags.js'
 import {prose} from '../src/cli/prose.js'
 import type {TopSettings} from '../src/cli/top.js'
 import type {TopDocument} from '../src/cli/top-plain.js'
@@ -21,7 +21,7 @@ Without a terminal, with --plain or --json it prints the same once and ends. It 
   ]
   static override strict = false
   static override args = {
-    pair: Args.string({
+    pair: argument({
       description: 'show only these pairs; one alone is shown in detail with --plain',
       required: false,
     }),

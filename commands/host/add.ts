@@ -1,7 +1,7 @@
 import {homedir} from 'node:os'
-import {Args, Flags} from '@oclif/core'
+import {Flags} from '@oclif/core'
 import {BaseCommand} from '../../src/cli/base-command.js'
-import {hosts} from '../../src/cli/flags.js'
+import {argument, hosts} from '../../src/cli/flags.js'
 import {prose} from '../../src/cli/prose.js'
 import {PreflightError} from '../../src/errors.js'
 import type {Check} from '../../src/host/check.js'
@@ -24,7 +24,7 @@ export default class HostAdd extends BaseCommand {
     '<%= config.bin %> <%= command.id %> alpha --connection ssh://root@alpha.example --replication 10.88.0.1',
     '<%= config.bin %> <%= command.id %> beta --connection local --replication 10.88.0.2 --bridge br0',
   ]
-  static override args = {name: Args.string({description: 'name of the host', required: true})}
+  static override args = {name: argument({description: 'name of the host', required: true})}
   static override flags = {
     connection: Flags.string({required: true, summary: 'local, or ssh://[user@]host[:port]', helpValue: 'URL'}),
     replication: Flags.string({

@@ -1,6 +1,5 @@
-import {Args} from '@oclif/core'
 import {BaseCommand} from '../../src/cli/base-command.js'
-import {hosts} from '../../src/cli/flags.js'
+import {argument, hosts} from '../../src/cli/flags.js'
 import {prose} from '../../src/cli/prose.js'
 import {UsageError} from '../../src/errors.js'
 import {exitCodes} from '../../src/exit-codes.js'
@@ -30,8 +29,8 @@ Ends with 6 when a check fails; warnings alone end with 0.`)
     '<%= config.bin %> <%= command.id %> alpha --json',
   ]
   static override args = {
-    first: Args.string({name: 'A', description: 'name of a host'}),
-    second: Args.string({name: 'B', description: 'name of a second host'}),
+    first: argument({name: 'A', description: 'name of a host'}),
+    second: argument({name: 'B', description: 'name of a second host'}),
   }
   static override flags = {hosts: hosts()}
 

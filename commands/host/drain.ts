@@ -1,6 +1,6 @@
-import {Args, Flags} from '@oclif/core'
+import {Flags} from '@oclif/core'
 import {BaseCommand} from '../../src/cli/base-command.js'
-import {dryRun, hosts, timeout, yes} from '../../src/cli/flags.js'
+import {argument, dryRun, hosts, timeout, yes} from '../../src/cli/flags.js'
 import {prose} from '../../src/cli/prose.js'
 import {exitCodes} from '../../src/exit-codes.js'
 import type {DrainedPair, DrainResult} from '../../src/operation/drain.js'
@@ -21,7 +21,7 @@ Without a name the host is the one the inventory reaches as "local": so the unit
     '<%= config.bin %> <%= command.id %> alpha --dry-run',
     '<%= config.bin %> <%= command.id %> --yes --stop --timeout 60s',
   ]
-  static override args = {name: Args.string({description: 'name of the host; else this one'})}
+  static override args = {name: argument({description: 'name of the host; else this one'})}
   static override flags = {
     hosts: hosts(),
     stop: Flags.boolean({summary: 'stop guests whose copy here is the only one; they start again after the boot'}),

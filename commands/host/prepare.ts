@@ -1,6 +1,5 @@
-import {Args} from '@oclif/core'
 import {BaseCommand} from '../../src/cli/base-command.js'
-import {dryRun, hosts} from '../../src/cli/flags.js'
+import {argument, dryRun, hosts} from '../../src/cli/flags.js'
 import {prose} from '../../src/cli/prose.js'
 import type {PreparedHost} from '../../src/host/prepare/index.js'
 
@@ -32,7 +31,7 @@ the usual ones. colo itself is not installed; the packages of QEMU are the distr
     '<%= config.bin %> <%= command.id %> alpha beta --json',
   ]
   static override args = {
-    host: Args.string({name: 'HOST', description: 'name or connection of a host; else this machine'}),
+    host: argument({name: 'HOST', description: 'name or connection of a host; else this machine'}),
   }
   static override flags = {hosts: hosts(), 'dry-run': dryRun()}
 

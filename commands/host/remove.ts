@@ -1,7 +1,6 @@
 import {homedir} from 'node:os'
-import {Args} from '@oclif/core'
 import {BaseCommand} from '../../src/cli/base-command.js'
-import {force, hosts, yes} from '../../src/cli/flags.js'
+import {argument, force, hosts, yes} from '../../src/cli/flags.js'
 import {prose} from '../../src/cli/prose.js'
 import {ConflictError, NotFoundError} from '../../src/errors.js'
 import type {HostUse} from '../../src/host/survey.js'
@@ -22,7 +21,7 @@ When hosts do not answer, nobody can tell; then the host's name must be typed, o
 
 Only the inventory is changed: nothing is done on the host.`)
   static override examples = ['<%= config.bin %> <%= command.id %> gamma']
-  static override args = {name: Args.string({description: 'name of the host', required: true})}
+  static override args = {name: argument({description: 'name of the host', required: true})}
   static override flags = {hosts: hosts(), yes: yes(), force: force()}
 
   async run(): Promise<HostRemoveDocument> {

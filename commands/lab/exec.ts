@@ -1,5 +1,5 @@
-import {Args} from '@oclif/core'
 import {BaseCommand} from '../../src/cli/base-command.js'
+import {argument} from '../../src/cli/flags.js'
 import {argvIn, parsePlace} from '../../src/lab/index.js'
 import {UsageError} from '../../src/errors.js'
 import {run, type Argv} from '../../src/os/process.js'
@@ -14,7 +14,7 @@ and the addresses 10.77.0.1, 10.78.0.1, fd77::1 and fd78::1. The exit status is 
     '<%= config.bin %> <%= command.id %> client -- curl -s http://10.77.0.10/',
   ]
   static override strict = false
-  static override args = {place: Args.string({description: 'alpha, beta, gamma or client', required: true})}
+  static override args = {place: argument({description: 'alpha, beta, gamma or client', required: true})}
 
   async run(): Promise<{exitStatus: number; stdout?: string}> {
     const {argv} = await this.parse(LabExecCommand)

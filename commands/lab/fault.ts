@@ -1,5 +1,6 @@
-import {Args, Flags} from '@oclif/core'
+import {Flags} from '@oclif/core'
 import {BaseCommand} from '../../src/cli/base-command.js'
+import {argument} from '../../src/cli/flags.js'
 import {systemLab} from '../../src/lab/context.js'
 import {applyFault, faultForms, parseFault, type Fault} from '../../src/lab/index.js'
 
@@ -17,7 +18,7 @@ unless --keep-carrier or --direction is given. drop-connection resets the TCP co
   ]
   static override strict = false
   static override args = {
-    kind: Args.string({description: 'what is to happen', required: true}),
+    kind: argument({description: 'what is to happen', required: true}),
   }
   static override flags = {
     'keep-carrier': Flags.boolean({summary: 'cut: both ends go on seeing a carrier'}),

@@ -1,6 +1,6 @@
-import {Args, Flags} from '@oclif/core'
+import {Flags} from '@oclif/core'
 import {BaseCommand} from '../../src/cli/base-command.js'
-import {hosts, pairName} from '../../src/cli/flags.js'
+import {argument, hosts, pairName} from '../../src/cli/flags.js'
 import {prose} from '../../src/cli/prose.js'
 import type {TraceDocument} from '../../src/cli/trace.js'
 
@@ -17,7 +17,7 @@ While it is on, QEMU's log file belongs to the agent, which reads and removes it
   ]
   static override args = {
     name: pairName({required: true}),
-    state: Args.string({description: 'what to do', options: ['on', 'off'], required: true}),
+    state: argument({description: 'what to do', options: ['on', 'off'], required: true}),
   }
   static override flags = {hosts: hosts(), packets: Flags.boolean({summary: "count the comparer's verdicts as well"})}
 

@@ -1,6 +1,5 @@
-import {Args} from '@oclif/core'
 import {BaseCommand} from '../../src/cli/base-command.js'
-import {hosts, specFile} from '../../src/cli/flags.js'
+import {argument, hosts, specFile} from '../../src/cli/flags.js'
 import {prose} from '../../src/cli/prose.js'
 import {UsageError} from '../../src/errors.js'
 import {exitCodes} from '../../src/exit-codes.js'
@@ -29,8 +28,8 @@ Ends with 6 when a check fails; warnings alone end with 0.`)
     '<%= config.bin %> <%= command.id %> -f web1.yaml',
   ]
   static override args = {
-    first: Args.string({name: 'A', description: 'name of a host'}),
-    second: Args.string({name: 'B', description: 'name of a second host'}),
+    first: argument({name: 'A', description: 'name of a host'}),
+    second: argument({name: 'B', description: 'name of a second host'}),
   }
   static override flags = {hosts: hosts(), file: specFile()}
 

@@ -66,7 +66,14 @@ export const specFile = Flags.custom<string>({
   helpValue: 'FILE',
 })
 
-export const pairName = Args.custom<string>({description: 'name of the pair', parse: (input) => checkedName(input)})
+/** An argument. Never read from standard input, where oclif looks for one that was left out: a spec for `-f -` may be there. */
+export const argument = Args.custom<string>({ignoreStdin: true})
+
+export const pairName = Args.custom<string>({
+  ignoreStdin: true,
+  description: 'name of the pair',
+  parse: (input) => checkedName(input),
+})
 
 /** Names are checked here already, so that no odd one ever reaches a host. @throws {UsageError} */
 export async function checkedName(input: string): Promise<string> {

@@ -14,12 +14,19 @@ interface Ended {
 
 /** Runs the sources as a person would, in a process of its own. */
 function colo(...args: string[]): Promise<Ended> {
+  return coloFed('', ...args)
+}
+
+/** The same with something in a pipe on standard input. */
+function coloFed(input: string, ...args: string[]): Promise<Ended> {
   const env = {...process.env, COLO_HOSTS: '/nonexistent/hosts.yaml', NO_COLOR: '1'}
   const child = spawn(process.execPath, ['--import', 'tsx', 'bin/dev.js', ...args], {
     cwd: root,
     env,
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe'],
   })
+  child.stdin.on('error', () => undefined) // it may end without reading
+  child.stdin.end(input)
   const ended = {stdout: '', stderr: ''}
   child.stdout.on('data', (chunk: Buffer) => (ended.stdout += chunk.toString()))
   child.stderr.on('data', (chunk: Buffer) => (ended.stderr += chunk.toString()))
@@ -52,6 +59,13 @@ test('a command that fails is told once, and its status is the status of the pro
   assert.equal((JSON.parse(document.stdout) as {error: {code: string}}).error.code, 'not-found')
   assert.equal(wrong.status, 2)
   assert.match((JSON.parse(wrong.stdout) as {error: {message: string}}).error.message, /^Missing 1 required arg/)
+}, 60_000)
+
+test('a spec from a pipe is read as the spec, not as an argument that was left out', async () => {
+  const {status, stdout, stderr} = await coloFed('apiVersion: colo/v1\nkind: Pod\n', 'pair', 'create', '-f', '-')
+  assert.equal(status, 2)
+  assert.equal(stdout, '')
+  assert.match(stderr, /^colo: <stdin>:2:7: kind: /)
 }, 60_000)
 
 test('help and version', async () => {

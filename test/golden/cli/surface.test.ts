@@ -45,6 +45,13 @@ test('every flag and argument has a text', async () => {
   }
 })
 
+test('no argument that was left out is read from standard input, where the spec for `-f -` is', async () => {
+  for (const command of (await sourceConfig()).commands) {
+    const {args} = await command.load()
+    for (const [name, {ignoreStdin}] of Object.entries(args)) assert.ok(ignoreStdin, `${command.id} ${name}`)
+  }
+})
+
 test('every command has --json and a schema of what it prints, and no schema is left over', async () => {
   const wanted = new Set(['error.schema.json', 'operation.schema.json', 'import.schema.json'])
   for (const {command, json} of await surface()) {
