@@ -100,7 +100,7 @@ function commandPart(surface: CommandSurface): string[] {
   ]
 }
 
-function flagPart({name, char, summary, type, value, values, required, standard}: FlagSurface): string[] {
+function flagPart({name, char, summary, type, negatable, value, values, required, standard}: FlagSurface): string[] {
   const short = char === undefined ? '' : `\\fB\\-${char}\\fR, `
   const taken = type === 'boolean' ? '' : ` \\fI${value ?? ''}\\fR`
   const notes = [
@@ -110,7 +110,7 @@ function flagPart({name, char, summary, type, value, values, required, standard}
   ]
   return [
     '.TP',
-    `${short}\\fB\\-\\-${escaped(name)}\\fR${taken}`,
+    `${short}\\fB\\-\\-${negatable ? '[no\\-]' : ''}${escaped(name)}\\fR${taken}`,
     inline(`${summary}${notes.length > 0 ? ` (${notes.join('; ')})` : ''}`),
   ]
 }

@@ -1,6 +1,7 @@
 import {Flags} from '@oclif/core'
 import {BaseCommand} from '../../src/cli/base-command.js'
 import {argument} from '../../src/cli/flags.js'
+import {prose} from '../../src/cli/prose.js'
 import {systemLab} from '../../src/lab/context.js'
 import {applyFault, faultForms, parseFault, type Fault} from '../../src/lab/index.js'
 
@@ -8,9 +9,9 @@ export default class LabFaultCommand extends BaseCommand {
   static override summary = 'break something in the lab, or put it right'
   static override description = `${faultForms.map((form) => `  ${form}`).join('\n')}
 
-Links are management, replication, lan0, lan1, fwd0 and fwd1. power-off silences all cables of the host before anything in it dies, so that
+${prose(`Links are management, replication, lan0, lan1, fwd0 and fwd1. power-off silences all cables of the host before anything in it dies, so that
 no peer gets a FIN or a RST; crash is the same with the peers' connections closed by the kernel. A cut takes the carrier away
-unless --keep-carrier or --direction is given. drop-connection resets the TCP connections that have the port on either side.`
+unless --keep-carrier or --direction is given. drop-connection resets the TCP connections that have the port on either side.`)}`
   static override examples = [
     '<%= config.bin %> <%= command.id %> power-off alpha',
     '<%= config.bin %> <%= command.id %> stop qemu beta web1',
@@ -25,8 +26,9 @@ unless --keep-carrier or --direction is given. drop-connection resets the TCP co
     direction: Flags.option({
       options: ['in', 'out'] as const,
       summary: 'cut: only what goes to (in) or comes from (out) the host',
+      helpValue: 'in|out',
     })(),
-    port: Flags.integer({summary: 'drop-connection: TCP port on either side', min: 1, max: 65_535}),
+    port: Flags.integer({summary: 'drop-connection: TCP port on either side', helpValue: 'PORT', min: 1, max: 65_535}),
   }
 
   async run(): Promise<{fault: Fault}> {

@@ -6,6 +6,8 @@ export interface FlagSurface {
   readonly char?: string
   readonly summary: string
   readonly type: 'boolean' | 'option'
+  /** `--no-NAME` turns it off */
+  readonly negatable: boolean
   /** `FILE`; options only */
   readonly value?: string
   readonly values?: readonly string[]
@@ -78,6 +80,7 @@ async function flagSurface(flag: Command.Flag.Cached): Promise<FlagSurface> {
     ...(flag.char === undefined ? {} : {char: flag.char}),
     summary: flag.summary ?? flag.description ?? '',
     type: flag.type,
+    negatable: flag.type === 'boolean' && flag.allowNo === true,
     ...(option === undefined ? {} : {value: valueName(option)}),
     ...(option?.options === undefined ? {} : {values: option.options}),
     multiple: option?.multiple === true,

@@ -52,7 +52,7 @@ function valueCases(name: string, {flags}: CommandSurface): string[] {
       case 'words':
         return [`    ${pattern}) COMPREPLY=($(compgen -W '${completer.words.join(' ')}' -- "$cur")); return ;;`]
       case 'file':
-        return [`    ${pattern}) COMPREPLY=($(compgen -f -- "$cur")); return ;;`]
+        return [`    ${pattern}) compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -f -- "$cur")); return ;;`]
       default:
         return [`    ${pattern}) return ;;`]
     }

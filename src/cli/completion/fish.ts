@@ -34,13 +34,16 @@ function commandLines(name: string, surface: CommandSurface): string[] {
       ? [`complete -c colo -n ${at(name)} -a '(colo pair list -o name --quiet 2>/dev/null)'`]
       : []),
     ...(values === undefined ? [] : [`complete -c colo -n ${at(name)} -a ${quoted(values.join(' '))}`]),
-    ...surface.flags.map((flag) => flagLine(name, flag)),
+    ...surface.flags.flatMap((flag) => flagLines(name, flag)),
   ]
 }
 
-function flagLine(name: string, flag: FlagSurface): string {
+function flagLines(name: string, flag: FlagSurface): string[] {
   const short = flag.char === undefined ? '' : ` -s ${flag.char}`
-  return `complete -c colo -n ${at(name)} -l ${flag.name}${short}${valueOf(flag)} -d ${quoted(flag.summary)}`
+  const line = `complete -c colo -n ${at(name)} -l ${flag.name}${short}${valueOf(flag)} -d ${quoted(flag.summary)}`
+  return flag.negatable
+    ? [line, `complete -c colo -n ${at(name)} -l no-${flag.name} -d ${quoted(`not: ${flag.summary}`)}`]
+    : [line]
 }
 
 function valueOf(flag: FlagSurface): string {

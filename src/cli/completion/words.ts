@@ -35,8 +35,7 @@ export function namedCommands(surfaces: readonly CommandSurface[]): ReadonlyArra
 }
 
 /** How a flag's value or an argument is completed. */
-export type Completer =
-  {readonly kind: 'words'; readonly words: readonly string[]} | {readonly kind: 'file' | 'host' | 'none'}
+export type Completer = {readonly kind: 'words'; readonly words: readonly string[]} | {readonly kind: 'file' | 'none'}
 
 export function completerOf(flag: FlagSurface): Completer {
   if (flag.values !== undefined) return {kind: 'words', words: flag.values}
@@ -46,11 +45,12 @@ export function completerOf(flag: FlagSurface): Completer {
 
 /** The first argument is a pair that exists. */
 export function takesPair({args, command}: CommandSurface): boolean {
-  return args[0]?.name === 'NAME' && /^(pair|disk) /.test(command)
+  return args[0]?.name === 'NAME' && /^(pair|disk|net) /.test(command)
 }
 
 export function spellings(flag: FlagSurface): readonly string[] {
-  return [`--${flag.name}`, ...(flag.char === undefined ? [] : [`-${flag.char}`])]
+  const off = flag.negatable ? [`--no-${flag.name}`] : []
+  return [`--${flag.name}`, ...off, ...(flag.char === undefined ? [] : [`-${flag.char}`])]
 }
 
 function byKey([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number {

@@ -19,7 +19,9 @@ test('bash: commands, flags, values and pairs, as bash itself sees it', async (t
   assert.deepEqual(await complete('colo', 'pair', 'st'), ['start', 'stats', 'status', 'stop'])
   assert.deepEqual(await complete('colo', 'pair', 'wait', 'web1', '--for', 'un'), ['unprotected'])
   assert.deepEqual(await complete('colo', 'pair', 'failover', '--t'), ['--timeout', '--to'])
+  assert.deepEqual(await complete('colo', 'pair', 'failover', '--no-r'), ['--no-resync'])
   assert.deepEqual(await complete('colo', 'pair', 'status', ''), ['web1', 'web2'])
+  assert.deepEqual(await complete('colo', 'net', 'show', ''), ['web1', 'web2'])
   assert.deepEqual(await complete('colo', 'completion', ''), ['bash', 'fish', 'zsh'])
   assert.deepEqual(await complete('colo', 'nonsense', ''), [
     'agent',
