@@ -80,7 +80,7 @@ async function flagSurface(flag: Command.Flag.Cached): Promise<FlagSurface> {
     ...(flag.char === undefined ? {} : {char: flag.char}),
     summary: flag.summary ?? flag.description ?? '',
     type: flag.type,
-    negatable: flag.type === 'boolean' && flag.allowNo === true,
+    negatable: flag.type === 'boolean' && flag.allowNo,
     ...(option === undefined ? {} : {value: valueName(option)}),
     ...(option?.options === undefined ? {} : {values: option.options}),
     multiple: option?.multiple === true,
