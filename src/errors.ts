@@ -69,6 +69,11 @@ export class ConflictError extends ColoError {
   }
 }
 
+/** Also of an agent's word, which comes without its class. */
+export function isConflict(error: unknown): boolean {
+  return error instanceof ColoError && error.exit === exitCodes.conflict
+}
+
 /** The pair is in a state in which the operation makes no sense. Exit 5. */
 export class StateError extends ColoError {
   readonly actual: string

@@ -1,4 +1,4 @@
-import {ColoError, ConflictError} from '../errors.js'
+import {ColoError, isConflict} from '../errors.js'
 import {exitCodes} from '../exit-codes.js'
 import type {AgentClient} from '../host/agent-client.js'
 import {decideBoot, type BootDecision} from '../pair/boot-rules.js'
@@ -93,7 +93,7 @@ async function look(context: OperationContext, client: AgentClient, at: Look): P
     await note(undefined)
   } catch (error) {
     if (!(error instanceof ColoError) || signal.aborted) throw error
-    if (error instanceof ConflictError) return // somebody else is at it
+    if (isConflict(error)) return // somebody else is at it
     const failed = (at.failures.get(pair) ?? 0) + 1
     at.failures.set(pair, failed)
     const isFinal = error.exit === exitCodes.refused || failed === attempts

@@ -1,4 +1,5 @@
-import {ColoError, ConflictError, RefusedError, StateError} from '../errors.js'
+import {ColoError, isConflict, StateError} from '../errors.js'
+import {exitCodes} from '../exit-codes.js'
 import type {OperationContext} from './context.js'
 import {resyncPair} from './resync.js'
 import {findPair, type FoundPair} from './sides.js'
@@ -32,9 +33,9 @@ export async function rejoinPair(context: OperationContext, pair: string, host: 
 }
 
 function kindOf(error: ColoError): 'busy' | 'failed' | 'refused' {
-  if (error instanceof ConflictError) return 'busy'
+  if (isConflict(error)) return 'busy'
   if (error instanceof StateError) return passing.includes(error.actual) ? 'busy' : 'refused'
-  return error instanceof RefusedError ? 'refused' : 'failed'
+  return error.exit === exitCodes.refused ? 'refused' : 'failed'
 }
 
 /** The guest runs in another QEMU than the one this host would start. */

@@ -1,4 +1,4 @@
-import {ColoError, ConflictError, RefusedError, StateError} from '../errors.js'
+import {ColoError, isConflict, RefusedError, StateError} from '../errors.js'
 import {exitCodes} from '../exit-codes.js'
 import {assess, authorityOf, knownOf, type Known} from '../pair/assess.js'
 import {nextGeneration} from '../pair/generation.js'
@@ -6,7 +6,7 @@ import {meddlingReasons} from '../pair/health/meddling.js'
 import {identityOf} from '../pair/identity.js'
 import {planResync} from '../plan/resync.js'
 import {otherRemedy} from '../pair/remedy.js'
-import type {PairState, PairStatus} from '../pair/status.js'
+import type {PairStatus} from '../pair/status.js'
 import type {Plan} from '../plan/plan.js'
 import {isBootOwner} from './boot-owner.js'
 import type {OperationContext} from './context.js'
@@ -31,7 +31,7 @@ export interface ResyncOptions {
 export const settleMs = 10_000
 /** A resync by an agent is waited for, and another one may come after it. */
 const conflictAttempts = 4
-const notUnderWay: readonly PairState[] = ['protected', 'unprotected', 'suspect', 'failed', 'stopped', 'split-brain']
+const waitLookMs = 500
 
 /**
  * Brings a new or returning secondary level; ends protected. Nothing to do when the pair is protected already. When the agent of a host that is
@@ -49,7 +49,7 @@ export async function resyncPair(
     try {
       return await resyncOnce(context, pair, options)
     } catch (error) {
-      if (!(error instanceof ConflictError) || attempt === conflictAttempts) throw error
+      if (!isConflict(error) || attempt === conflictAttempts) throw error
       if (!(await afterBootResync(context, pair, options))) throw error
     }
   }
@@ -61,16 +61,16 @@ export async function resyncPair(
  * @returns false when it was none, and the pair is not protected
  */
 async function afterBootResync(context: OperationContext, pair: string, {timeoutMs}: ResyncOptions): Promise<boolean> {
-  const found = await findPair(context, pair)
-  try {
+  const endMs = context.clock.monotonic() + timeoutMs
+  for (let waited = false; ; waited = true) {
+    const found = await findPair(context, pair)
+    found.close()
     const seen = found.sides.map(seenOf)
     const holder = knownOf(seen).find(({lock}) => lock !== undefined && isBootOwner(lock.owner))?.lock
-    if (holder === undefined) return assess(pair, seen, context.clock.now()).state === 'protected'
-    context.progress.note(`${holder.owner}, is at it already: ${holder.purpose}; waiting for it`)
-    await settle(context, found, {states: notUnderWay, timeoutMs})
-    return true
-  } finally {
-    found.close()
+    if (holder === undefined) return waited || assess(pair, seen, context.clock.now()).state === 'protected'
+    if (context.clock.monotonic() > endMs) return false
+    if (!waited) context.progress.note(`${holder.owner}, is at it already: ${holder.purpose}; waiting for it`)
+    await context.clock.sleep(waitLookMs, context.signal)
   }
 }
 

@@ -1,6 +1,5 @@
 import {isDeepStrictEqual} from 'node:util'
-import {ColoError, ConflictError, InterruptedError, TimedOutError, UnreachableError} from '../errors.js'
-import {exitCodes} from '../exit-codes.js'
+import {ColoError, ConflictError, InterruptedError, isConflict, TimedOutError, UnreachableError} from '../errors.js'
 import type {AgentClient} from '../host/agent-client.js'
 import type {StepProgress} from '../agent/protocol.js'
 import type {PairRecord} from '../pair/record.js'
@@ -336,10 +335,6 @@ function authorityText(record: PairRecord | undefined): string {
 
 function textOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
-}
-
-function isConflict(error: unknown): boolean {
-  return error instanceof ColoError && error.exit === exitCodes.conflict
 }
 
 interface Batch {

@@ -74,6 +74,27 @@ test('another host over ssh: plan, change, nothing the second time; a foreign fi
   assert.is((await prepare('gamma')).changed, false)
 }, 120_000)
 
+test('a bare host: the plan names the packages that are missing; without a way to them it fails with their names, and changes nothing', async (t) => {
+  await labReady()
+  // dpkg's own list is shortened, as if they had never been installed
+  const paths = ['/usr/bin/qemu-img', '/var/lib/dpkg/status'].join(' ')
+  t.defer(() => sh(`for path in ${paths}; do [ ! -e $path.away ] || mv $path.away $path; done`))
+  const without = `awk 'BEGIN {RS = ""; ORS = "\\n\\n"} !/^Package: qemu-utils\\n/' /var/lib/dpkg/status.away >/var/lib/dpkg/status`
+  await sh(`for path in ${paths}; do [ ! -e $path ] || mv $path $path.away; done; ${without}`)
+
+  const planned = (await prepare('gamma', '--dry-run')).hosts[0]!.steps[0]!
+  assert.is(planned.id, 'packages')
+  assert.match(planned.commands.join('\n'), /apt-get install .* qemu-utils/)
+
+  const before = await sh('ls /etc/systemd/system')
+  const {exit, json} = await colo('host', 'prepare', 'gamma')
+  assert.is(exit, 1, JSON.stringify(json))
+  const {message, hint} = (json as {error: {message: string; hint: string}}).error
+  assert.match(message, /^gamma: cannot install qemu-utils: /)
+  assert.match(hint, /apt-get install qemu-utils/)
+  assert.is(await sh('ls /etc/systemd/system'), before)
+}, 180_000)
+
 async function sh(script: string): Promise<string> {
   const {stdout} = await execIn('gamma', ['sh', '-c', script])
   return stdout === '' ? '' : `${stdout}\n`

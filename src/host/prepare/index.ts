@@ -1,4 +1,4 @@
-import {PreflightError} from '../../errors.js'
+import {ColoError, PreflightError, ToolError} from '../../errors.js'
 import {readTemplate} from '../../os/templates.js'
 import {
   appArmorBase,
@@ -54,10 +54,43 @@ export async function carryOut(
     await perform(place, plan.steps, options)
     return plan
   }
-  await perform(place, packages, options)
+  await install(place, packages, options)
   const rest = await lookAndPlan(place, options.at)
+  const missing = namesIn(rest.steps)
+  if (missing !== '') {
+    throw new PreflightError(
+      'packages',
+      `${place.name}: programs of ${missing} are missing although apt-get has installed it`,
+      {
+        hint: `install anew: apt-get install --reinstall ${missing}`,
+      },
+    )
+  }
   await perform(place, rest.steps, options)
   return {steps: [...packages, ...rest.steps], left: rest.left}
+}
+
+/** @throws {ColoError} with the names of the packages: what apt-get says of them may be a wall of mirrors */
+async function install(
+  place: Place,
+  steps: readonly PrepareStep[],
+  options: Parameters<typeof perform>[2],
+): Promise<void> {
+  try {
+    await perform(place, steps, options)
+  } catch (error) {
+    if (!(error instanceof ToolError)) throw error
+    const names = namesIn(steps)
+    throw new ColoError('packages', error.exit, `${place.name}: cannot install ${names}: ${error.message}`, {
+      cause: error,
+      hint: `nothing else was changed; mend apt's sources or the network there, or install by hand: apt-get install ${names}; then colo host prepare again`,
+    })
+  }
+}
+
+/** As apt-get takes them; empty when no package is among the steps. */
+function namesIn(steps: readonly PrepareStep[]): string {
+  return steps.flatMap(({packages = []}) => packages).join(' ')
 }
 
 async function perform(

@@ -16,6 +16,8 @@ export interface PrepareStep {
   readonly id: string
   readonly why: string
   readonly commands: readonly PrepareCommand[]
+  /** Debian's names of what is installed */
+  readonly packages?: readonly string[]
 }
 
 export interface PreparePlan {
@@ -70,7 +72,8 @@ function packageSteps(wanted: Wanted, state: HostState): PrepareStep[] {
   if (packages.length === 0 || !state.apt) return []
   const install = ['apt-get', 'install', '-y', '-qq', '--no-install-recommends', ...packages] as const
   const commands = [['apt-get', 'update', '-qq'], install] as const
-  return [{id: 'packages', why: 'programs that pairs need', commands: commands.map((argv) => ({argv: quietly(argv)}))}]
+  const why = 'programs that pairs need'
+  return [{id: 'packages', why, packages, commands: commands.map((argv) => ({argv: quietly(argv)}))}]
 }
 
 function quietly(argv: readonly string[]): Argv {
