@@ -46,7 +46,8 @@ test(
     assert.is((await statusOf('web1')).primary, 'alpha')
     await faults.powerOn('beta')
     await faults.startAgent('beta')
-    await resynced()
+    // beta's agent makes it the secondary again; a person who asks for the same meanwhile waits for that
+    await coloOk('pair', 'wait', 'web1', '--for', 'protected', '--timeout', '120s')
 
     // the secondary dies; the primary goes on
     await faults.signalQemu('kill', {host: 'beta', pair: 'web1'})
