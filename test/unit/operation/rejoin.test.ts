@@ -63,7 +63,7 @@ function context(
         if (owner !== undefined) {
           phase = 1
           const remote = {code: 'conflict', exit: 4, message: `web1 is being changed by ${owner}`}
-          throw new AgentError({host, method}, remote as never)
+          throw new AgentError({host, method}, remote)
         }
       }
       if (method === 'steps.run') {
@@ -71,7 +71,7 @@ function context(
         calls.push(...steps.map(({id}) => id))
         return {done: steps.map(({id}) => id)} as never
       }
-      return {} as never
+      return {}
     },
   })
   let id = 0
