@@ -62,8 +62,8 @@ export interface VmAccess {
   stopped(timeoutMs: number, signal: AbortSignal): Promise<CleanStop>
   /** Settles when the peer's agent has said that its side, the primary, was stopped cleanly. @throws {TimedOutError} */
   peerStopped(timeoutMs: number, signal: AbortSignal): Promise<CleanStop>
-  /** Follows the invisible commit after a promotion in the background; see the action `commit-follow`. */
-  followCommit(): void
+  /** Follows the invisible commit after a promotion in the background; settles after a first look. See the action `commit-follow`. */
+  followCommit(): Promise<void>
 }
 
 /** What became of an action: `unchanged` when all was there already. */

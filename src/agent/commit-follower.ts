@@ -35,6 +35,8 @@ export interface CommitFollowerOptions {
 export class CommitFollower {
   readonly #options: CommitFollowerOptions
   #running: AbortController | undefined
+  /** told after the next look that begins from now on */
+  readonly #waiting = new Set<() => void>()
   /** how many disks were left when that was last told */
   #told = Number.POSITIVE_INFINITY
 
@@ -42,8 +44,20 @@ export class CommitFollower {
     this.#options = options
   }
 
-  /** Starts unless it runs. */
-  start(): void {
+  /**
+   * Starts unless it runs.
+   *
+   * @returns settles when it has looked once since then, and a commit that was over already is noted; never rejects
+   */
+  start(): Promise<void> {
+    const looked = new Promise<void>((resolve) => {
+      this.#waiting.add(resolve)
+    })
+    this.#run()
+    return looked
+  }
+
+  #run(): void {
     if (this.#running !== undefined) return
     const stop = new AbortController()
     this.#running = stop
@@ -52,7 +66,9 @@ export class CommitFollower {
         if (!stop.signal.aborted) this.#options.onProblem(`following the commit: ${(error as Error).message}`)
       })
       .finally(() => {
-        if (this.#running === stop) this.#running = undefined
+        if (this.#running !== undefined && this.#running !== stop) return
+        this.#running = undefined
+        this.#tellWaiting(this.#waiting)
       })
   }
 
@@ -66,12 +82,21 @@ export class CommitFollower {
     const beganMs = clock.monotonic()
     this.#told = this.#options.disks().length
     for (let failed = false; !signal.aborted;) {
+      const waiting = [...this.#waiting]
       const outcome = await this.#try(signal, failed)
+      this.#tellWaiting(waiting)
       if (outcome === 'done') return
       failed = outcome === 'failed'
       const tookMs = clock.monotonic() - beganMs
       const isSlow = failed || tookMs > SLOW_AFTER_MS
       await clock.sleep(isSlow ? SLOW_POLL_MS : tookMs < FAST_UNTIL_MS ? FAST_POLL_MS : POLL_MS, signal)
+    }
+  }
+
+  #tellWaiting(waiting: Iterable<() => void>): void {
+    for (const tell of [...waiting]) {
+      this.#waiting.delete(tell)
+      tell()
     }
   }
 

@@ -106,6 +106,11 @@ export class IntentStore {
   }
 }
 
+/** It removes the record of `host`: when there is none any more, nothing of it is left to be done there. */
+export function endsRecord({plan}: Intent, host: string): boolean {
+  return plan.steps.some((step) => step.host === host && step.actions.some(({kind}) => kind === 'record-remove'))
+}
+
 export function summaryOf(intent: Intent | undefined): IntentSummary | undefined {
   if (intent === undefined) return undefined
   const {plan, owner, startedAtMs, done, committed} = intent

@@ -15,7 +15,7 @@ import {CommitFollower, merging} from './commit-follower.js'
 import {CrashFollower, crashEvents} from './crash-follower.js'
 import {Devices} from './devices.js'
 import {EventRecorder} from './event-recorder.js'
-import {IntentStore} from './intent-store.js'
+import {endsRecord, IntentStore} from './intent-store.js'
 import {Keeper, type Attached, type ConnectQmp} from './keeper.js'
 import {layoutAt, layoutOfName, type Roots} from './member-layout.js'
 import {takingSockets} from './own-socket.js'
@@ -185,8 +185,11 @@ export class Member {
     await this.events.load()
     this.crash.remember(await this.events.read())
     await this.#protection.load()
-    await this.intents.read()
-    if ((await this.records.read()) === undefined) return
+    const intent = await this.intents.read()
+    if ((await this.records.read()) === undefined) {
+      if (intent !== undefined && endsRecord(intent, this.#deps.host)) await this.intents.clear()
+      return
+    }
     await this.statistics.load()
     await this.guard.blind()
     await this.keeper.find()
@@ -273,7 +276,7 @@ export class Member {
     await this.guard.check(session)
     // one that was promoted on trial only has no grant: its mark stays until somebody decides
     const granted = this.records.current?.role === 'primary'
-    if (granted && marks?.incomplete?.why === 'commit' && mode === 'none') this.#commit.start()
+    if (granted && marks?.incomplete?.why === 'commit' && mode === 'none') void this.#commit.start()
   }
 
   #gone(why: string): void {

@@ -8,6 +8,7 @@ import {QmpClosedError, QmpConnectError} from '../qmp/errors.js'
 import type {Step} from '../plan/plan.js'
 import type {ActionContext, ActionOutcome} from './action-context.js'
 import type {Forwarding} from './forwarding.js'
+import {endsRecord} from './intent-store.js'
 import {layoutAt, type Roots} from './member-layout.js'
 import type {Member} from './member.js'
 import type {StepProgress} from './protocol.js'
@@ -75,6 +76,10 @@ export class StepRunner {
     } finally {
       await noted
     }
+    // without a record nobody would ever look for this note again
+    const {current} = intents
+    if (job.member.records.current === undefined && current !== undefined && endsRecord(current, this.#deps.host))
+      await intents.clear()
     return finished
   }
 
@@ -98,6 +103,11 @@ export class StepRunner {
       const report = reporter(this.#deps.clock, step, job.onProgress)
       const before = failures.length
       for (const action of step.undo ?? []) {
+        if (action.kind === 'record-remove' && failures.length > 0) {
+          // what is left can only be ended while there is a record of it
+          failures.push({step: step.id, message: `${action.kind}: kept, because of what could not be taken back`})
+          continue
+        }
         try {
           await this.#perform(job, {action, signal: job.ending, report: report.running})
         } catch (error) {

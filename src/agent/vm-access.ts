@@ -32,8 +32,6 @@ export function vmAccess({keeper, checkpoints, guard, stop, commit, release, end
     },
     stopped: (timeoutMs, signal) => stop.stopped(timeoutMs, AbortSignal.any([signal, ending])),
     peerStopped: (timeoutMs, signal) => stop.peerHow(timeoutMs, AbortSignal.any([signal, ending])),
-    followCommit: () => {
-      commit.start()
-    },
+    followCommit: () => commit.start(),
   }
 }

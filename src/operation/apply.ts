@@ -4,6 +4,7 @@ import {specDifferences, withChanges, type Scalar, type SpecDifference} from '..
 import {ConflictError, NotFoundError, StateError} from '../errors.js'
 import {assess, authorityOf, knownOf, type Known} from '../pair/assess.js'
 import {identityOf} from '../pair/identity.js'
+import {otherRemedy} from '../pair/remedy.js'
 import type {PairSpec} from '../pair/spec.js'
 import type {PairState, PairStatus} from '../pair/status.js'
 import {planApply} from '../plan/apply.js'
@@ -12,6 +13,7 @@ import {createPair} from './create.js'
 import {failoverPair} from './failover.js'
 import {finalStatus} from './final-status.js'
 import type {OperationResult} from './result.js'
+import {isCutOff, isOnlyInterrupted} from './interruption.js'
 import {resyncPair} from './resync.js'
 import {runPlan} from './run-plan.js'
 import {clientsOf, findPair, seenOf, type FoundPair} from './sides.js'
@@ -118,7 +120,8 @@ async function converge(context: OperationContext, found: FoundPair, wanted: Wan
   const after = withChanges(before, spec, differences)
   const placement = placementOf(status, spec)
   const did = [
-    ...(differences.length > 0 ? ['change'] : []),
+    // one that was cut off is done again, though both records may say already what the file says: its note is left
+    ...(differences.length > 0 || isCutOff(known, 'apply') ? ['change'] : []),
     ...(placement !== undefined && options.move ? ['move'] : []),
     ...(options.start && !runs(status) ? ['start'] : []),
     ...(options.start && status.state !== 'protected' ? ['resync'] : []),
@@ -132,7 +135,7 @@ async function converge(context: OperationContext, found: FoundPair, wanted: Wan
   }
   if (did.includes('move') && placement !== undefined) refuseMove(pair, placement, status)
   if (!options.dryRun) {
-    if (did.includes('change')) await change(context, found, {leader, after, options})
+    if (did.includes('change')) await change(context, found, {leader, status, after, options})
     if (did.includes('move')) await failoverPair(context, pair, {...options, to: spec.hosts.primary, resync: true})
     if (did.includes('start')) await startPair(context, pair, options)
     if (did.includes('resync')) await resyncPair(context, pair, options)
@@ -209,11 +212,26 @@ function runs({state}: PairStatus): boolean {
   return state !== 'stopped' && state !== 'failed'
 }
 
+interface Change {
+  readonly leader: Known
+  readonly status: PairStatus
+  readonly after: PairSpec
+  readonly options: ApplyOptions
+}
+
 async function change(
   context: OperationContext,
   found: FoundPair,
-  {leader, after, options}: {readonly leader: Known; readonly after: PairSpec; readonly options: ApplyOptions},
+  {leader, status, after, options}: Change,
 ): Promise<void> {
+  const inLockStep = leader.vm?.coloMode === 'primary'
+  if (inLockStep && status.state === 'suspect' && !isOnlyInterrupted(status)) {
+    throw new StateError(
+      `cannot apply to ${found.pair} now: it is suspect, and a new interval begins with a checkpoint`,
+      {actual: status.state, required: ['protected', 'unprotected', 'stopped']},
+      {hint: otherRemedy(status, 'colo pair apply -f FILE')},
+    )
+  }
   const silent = found.sides.find((side) => 'problem' in side)
   if (silent !== undefined && 'problem' in silent) throw silent.problem // both records must say the same
   const known = knownOf(found.sides.map(seenOf))
@@ -224,7 +242,7 @@ async function change(
     primary: leader.host,
     secondary: leader.record.peer,
     running: known.flatMap(({host, domain}) => (domain === 'absent' ? [] : [host])),
-    inLockStep: leader.vm?.coloMode === 'primary',
+    inLockStep,
   })
   await runPlan(context, clientsOf(found.sides), plan, {timeoutMs: options.timeoutMs, premise: found.sides})
 }

@@ -155,7 +155,9 @@ function refuseOutdated(pair: string, survivor: Known, rival: Known | undefined)
 /** This side went on alone, and nothing of that is left to be done, here or at the loser. */
 function isFinished({record, vm, nics, disks, intent}: Known, loser: Known | undefined): boolean {
   if (record.role !== 'primary' || !record.alone || vm?.coloMode !== 'none') return false
-  const interrupted = [intent, loser?.intent].some((each) => each?.kind === 'failover')
+  const interrupted = [intent, loser?.intent].some(
+    (each) => each?.kind === 'failover' || each?.kind === 'test-failover',
+  )
   const holds = layoutOfPair(record).nics.some(({index, objects}) => {
     const seen = nics[index]
     const held: readonly string[] = [objects.mirror, objects.release, objects.capture, objects.compare]

@@ -1,9 +1,11 @@
-import {assess, authorityOf} from '../pair/assess.js'
+import {assess, authorityOf, knownOf} from '../pair/assess.js'
 import {identityOf} from '../pair/identity.js'
+import {otherRemedy} from '../pair/remedy.js'
 import {mendedInPlace, planRepair} from '../plan/repair.js'
 import {StateError} from '../errors.js'
 import type {OperationContext} from './context.js'
 import {settle} from './final-status.js'
+import {forgetInterruption, isCutOff, isOnlyInterrupted} from './interruption.js'
 import {dryRunOf, type OperationResult} from './result.js'
 import {resyncPair, settleMs} from './resync.js'
 import {runPlan} from './run-plan.js'
@@ -25,13 +27,18 @@ export async function repairPair(
     const seen = found.sides.map(seenOf)
     const status = assess(pair, seen, context.clock.now())
     const {primary, other} = authorityOf(seen)
+    const known = knownOf(seen)
+    if (isOnlyInterrupted(status) && isCutOff(known, 'repair')) {
+      const done = {title: `repair ${pair}`, finish: `colo pair status ${pair} --repair`, steps: []}
+      return await forgetInterruption(context, found, {id: context.newId(), kind: 'repair', pair, ...done}, options)
+    }
     const repairable = status.reasons.filter(({repairable}) => repairable)
     if (primary === undefined || other === undefined || (status.state !== 'protected' && repairable.length === 0)) {
       throw new StateError(
         `nothing of ${pair} can be repaired: it is ${status.state}`,
         {actual: status.state, required: []},
         {
-          hint: status.reasons.find(({remedy}) => remedy !== undefined)?.remedy,
+          hint: otherRemedy(status, `colo pair status ${pair} --repair`),
         },
       )
     }

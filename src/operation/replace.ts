@@ -6,6 +6,7 @@ import {assess, authorityOf, type Known} from '../pair/assess.js'
 import {nextGeneration} from '../pair/generation.js'
 import {allPorts, identityOf, type PairIdentity} from '../pair/identity.js'
 import type {HostName, PairSpec} from '../pair/spec.js'
+import {otherRemedy} from '../pair/remedy.js'
 import {planLeave, planReplace, type FormerMember} from '../plan/replace.js'
 import type {Plan} from '../plan/plan.js'
 import {openCandidates, type Candidates} from './candidates.js'
@@ -46,7 +47,7 @@ export async function replacePair(
   const extra: Side[] = []
   let candidates: Candidates | undefined
   try {
-    const primary = runningPrimary(context, found)
+    const primary = runningPrimary(context, found, options)
     if (target.name === primary.host) {
       throw new StateError(`${target.name} is the primary of ${pair}: it cannot be its own secondary`, {
         actual: 'primary',
@@ -80,17 +81,17 @@ export async function replacePair(
   }
 }
 
-function runningPrimary(context: OperationContext, found: FoundPair): Known {
+function runningPrimary(context: OperationContext, found: FoundPair, {secondary}: ReplaceOptions): Known {
   const {pair} = found
   const seen = found.sides.map(seenOf)
   const {primary, splitBrain} = authorityOf(seen)
   if (splitBrain) throw new RefusedError(`cannot replace a host of ${pair}: both copies went on alone (split-brain)`)
-  const {state} = assess(pair, seen, context.clock.now())
+  const status = assess(pair, seen, context.clock.now())
   if (primary?.qmp !== 'connected' || primary.record.marks.incomplete !== undefined) {
     throw new StateError(
       `cannot replace a host of ${pair}: it needs a running primary that has merged its overlays`,
-      {actual: state, required: ['protected', 'unprotected']},
-      {hint: `colo pair status ${pair}`},
+      {actual: status.state, required: ['protected', 'unprotected']},
+      {hint: otherRemedy(status, `colo pair replace ${pair} --secondary ${secondary}`)},
     )
   }
   if (primary.record.spec.engine === 'xen') {

@@ -2,6 +2,7 @@ import {RefusedError, StateError, UsageError} from '../errors.js'
 import {assess, authorityOf, knownOf, type Known} from '../pair/assess.js'
 import {mergedGeneration} from '../pair/generation.js'
 import {identityOf} from '../pair/identity.js'
+import {otherRemedy} from '../pair/remedy.js'
 import {faultText} from '../pair/start-rules.js'
 import {planResolve} from '../plan/resolve.js'
 import type {OperationContext} from './context.js'
@@ -73,8 +74,9 @@ function choose(context: OperationContext, found: FoundPair, named: string): {ke
     )
   }
   if (!authorityOf(seen).splitBrain && !isBegun(discard, keep)) {
-    const {state, reasons} = assess(pair, seen, context.clock.now())
-    const hint = reasons.find(({remedy}) => remedy !== undefined)?.remedy ?? `colo pair status ${pair}`
+    const status = assess(pair, seen, context.clock.now())
+    const {state} = status
+    const hint = otherRemedy(status, `colo pair resolve ${pair} --discard ${named}`)
     throw new StateError(
       `nothing to resolve: ${pair} is ${state}, not split-brain`,
       {actual: state, required: ['split-brain']},

@@ -12,6 +12,7 @@ import {isBootOwner} from './boot-owner.js'
 import type {OperationContext} from './context.js'
 import {settle} from './final-status.js'
 import {learnGenerations} from './generations.js'
+import {forgetInterruption, isOnlyInterrupted} from './interruption.js'
 import {memberXmlOf} from './member-xml.js'
 import {unlessPoweredOff} from './powered-off.js'
 import {dryRunOf, type OperationResult} from './result.js'
@@ -85,7 +86,7 @@ async function resyncOnce(context: OperationContext, pair: string, options: Resy
       return {pair, changed: false, dryRun: options.dryRun, plan: {...plan, steps: []}, status: before, timeline: []}
     }
     if (options.dryRun) return dryRunOf(plan)
-    if (isOnlyInterrupted(before)) return await forgetInterruption(context, found, {...plan, steps: []}, options)
+    if (isOnlyInterrupted(before)) return await forgetInterruption(context, found, plan, options)
     return await unlessPoweredOff(context, found, `protect ${pair}`, async () => {
       const timeline = await runPlan(context, clientsOf(found.sides), plan, {...options, premise: found.sides})
       const status = await settle(context, found, {states: ['protected'], timeoutMs: settleMs})
@@ -105,23 +106,6 @@ async function planOfQemu(
   const primary = runningPrimary(found, before)
   refuseSuspended(found.pair, primary, before, options)
   return planFor(context, found, primary, options)
-}
-
-/** Verified as protected, but for a note of a plan whose command died after its last step. */
-function isOnlyInterrupted({state, reasons}: PairStatus): boolean {
-  return state === 'suspect' && reasons.length > 0 && reasons.every(({code}) => code === 'interrupted')
-}
-
-/** A plan without steps: its note takes the place of the old one and is cleared. */
-async function forgetInterruption(
-  context: OperationContext,
-  found: FoundPair,
-  {pointOfNoReturn: _, ...plan}: Plan,
-  options: ResyncOptions,
-): Promise<OperationResult> {
-  const timeline = await runPlan(context, clientsOf(found.sides), plan, {...options, premise: found.sides})
-  const status = await settle(context, found, {states: ['protected'], timeoutMs: settleMs})
-  return {pair: found.pair, changed: true, dryRun: false, plan, status, timeline}
 }
 
 /** The steps all succeeded, yet the verification found a fault: said as such. */

@@ -1,7 +1,9 @@
 import {isDeepStrictEqual} from 'node:util'
 import {ColoError, ConflictError, InterruptedError, isConflict, TimedOutError, UnreachableError} from '../errors.js'
 import type {AgentClient} from '../host/agent-client.js'
+import type {HostEntry} from '../pair/inventory.js'
 import type {StepProgress} from '../agent/protocol.js'
+import {cleanStopOf} from '../pair/clean-stop.js'
 import type {PairRecord} from '../pair/record.js'
 import type {Plan, Step} from '../plan/plan.js'
 import type {OperationContext} from './context.js'
@@ -20,6 +22,8 @@ const tidyLimitMs = 60_000
 /** A lock that a cut-off step still holds: asked for this often, with this pause in milliseconds. */
 const lockAttempts = 40
 const lockPauseMs = 250
+/** An agent that is gone is tried again for so long before what it had done counts as left behind, milliseconds. */
+const restartMs = 2000
 /** An agent that hears nothing from the holder of a lock for a while takes it for dead when somebody else wants the lock. */
 const signOfLifeMs = 3000
 const premiseLimitMs = 4000
@@ -236,7 +240,14 @@ class RunningPlan {
     }
     this.#context.progress.note(`taking back: ${textOf(cause)}`)
     const left: string[] = []
-    for (const batch of batches(begun)) left.push(...(await this.#undoBatch(batch)))
+    const spoilt = new Set<string>()
+    for (const batch of batches(begun)) {
+      const open = spoilt.has(batch.host) ? withoutRecord(batch) : batch
+      if (open.steps.length === 0) continue
+      const failures = await this.#undoBatch(open)
+      if (failures.length > 0) spoilt.add(batch.host)
+      left.push(...failures)
+    }
     if (left.length === 0) await this.clearIntent('taken back')
     for (const line of left) this.#context.progress.note(`left behind: ${line}`)
   }
@@ -264,11 +275,25 @@ class RunningPlan {
       client.close()
       const entry = this.#context.inventory.hosts.find(({name}) => name === host)
       if (entry === undefined) throw new UnreachableError(host, `${host} is not in the inventory`)
-      const again = await this.#context.connect(entry, new AbortController().signal)
+      const again = await this.#connectAgain(entry)
       this.#clients.set(host, again)
       await this.#lockAgain(again)
       await this.#assertOurs(host, again)
       return again
+    }
+  }
+
+  /** An agent that died is started again at once. */
+  async #connectAgain(entry: HostEntry): Promise<AgentClient> {
+    const {clock, connect} = this.#context
+    const endMs = clock.monotonic() + restartMs
+    for (;;) {
+      try {
+        return await connect(entry, new AbortController().signal)
+      } catch (error) {
+        if (clock.monotonic() >= endMs) throw error
+        await clock.sleep(lockPauseMs)
+      }
     }
   }
 
@@ -316,14 +341,21 @@ function interrupted(plan: Plan, cause: unknown): InterruptedError {
   return new InterruptedError(`interrupted: ${plan.title}; what was done has been taken back`, {cause})
 }
 
-/** The record says already what this step writes into it. */
+/** The record says already what this step writes into it, or has the agent note. */
 function holds(record: PairRecord | undefined, {actions}: Step): boolean {
+  if (record !== undefined && actions.some(({kind}) => kind === 'power-off')) return cleanStopOf(record) !== undefined
   const changes = actions.flatMap((action) => (action.kind === 'record-change' ? [action.change] : []))
   return (
     record !== undefined &&
     changes.length > 0 &&
     changes.every((change) => isDeepStrictEqual({...record, ...change}, {...record}))
   )
+}
+
+/** What is left of a pair on a host can only be ended while its record is there: that stays, too. */
+function withoutRecord({host, steps}: Batch): Batch {
+  const removes = ({undo}: Step): boolean => undo?.some(({kind}) => kind === 'record-remove') === true
+  return {host, steps: steps.filter((step) => !removes(step))}
 }
 
 /** The fields of a record that other operations change, as one text. */

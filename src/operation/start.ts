@@ -10,6 +10,7 @@ import {planStart} from '../plan/start.js'
 import {planStartBoth} from '../plan/start-both.js'
 import type {OperationContext} from './context.js'
 import {finalStatus, settle} from './final-status.js'
+import {forgetInterruption, isCutOff, isOnlyInterrupted} from './interruption.js'
 import {memberXmlOf} from './member-xml.js'
 import {unlessPoweredOff} from './powered-off.js'
 import {dryRunOf, type OperationResult} from './result.js'
@@ -48,11 +49,15 @@ export async function startPair(
 ): Promise<OperationResult> {
   const found = await findPair(context, pair)
   try {
-    const known = knownOf(found.sides.map(seenOf))
+    const seen = found.sides.map(seenOf)
+    const known = knownOf(seen)
     refuseStrangers(found, options)
+    if (isOnlyInterrupted(assess(pair, seen, context.clock.now())) && isCutOff(known, 'start')) {
+      return await forgetInterruption(context, found, nothingLeft(context, pair), options)
+    }
     const status = runsAlready(context, found, options)
     if (status !== undefined) {
-      const plan: Plan = {id: context.newId(), kind: 'start', pair, title: `start ${pair}`, finish: '', steps: []}
+      const plan = nothingLeft(context, pair)
       return {pair, changed: false, dryRun: options.dryRun, plan, status, timeline: []}
     }
     const stale = runningStale(context, found, known)
@@ -106,6 +111,12 @@ function runsAlready(
   const runs = status.state === 'protected' || status.state === 'unprotected'
   const isWanted = named === undefined || named === status.primary
   return runs && isWanted && !status.reasons.some(({code}) => code === 'interrupted') ? status : undefined
+}
+
+/** What an earlier start was for is there. */
+function nothingLeft(context: OperationContext, pair: string): Plan {
+  const again = {title: `start ${pair}`, finish: `colo pair start ${pair}`}
+  return {id: context.newId(), kind: 'start', pair, ...again, steps: []}
 }
 
 function decide(found: FoundPair, known: readonly Known[], {alone, on, force}: StartOptions): Granted {

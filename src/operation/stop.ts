@@ -3,6 +3,7 @@ import {assess, authorityOf, type Known} from '../pair/assess.js'
 import {cleanStopOf} from '../pair/clean-stop.js'
 import {kinship} from '../pair/generation.js'
 import {identityOf} from '../pair/identity.js'
+import {otherRemedy} from '../pair/remedy.js'
 import type {PairState, PairStatus} from '../pair/status.js'
 import {planStop} from '../plan/stop.js'
 import type {OperationContext} from './context.js'
@@ -105,9 +106,9 @@ async function stopXenPair(
   }
 }
 
-/** The other copy is in the primary's generation and has not ended. */
+/** The other copy is in the primary's generation; it may have ended cleanly in a stop that was cut off before all was tidied up. */
 function inLockStep(primary: Known, other: Known | undefined): boolean {
-  if (other === undefined || primary.record.alone || other.record.clean) return false
+  if (other === undefined || primary.record.alone) return false
   return (
     kinship(other.record.generation, primary.record.generation) === 'equal' && other.record.marks.stale === undefined
   )
@@ -121,12 +122,13 @@ function isOnlyInterrupted(status: PairStatus, primary: Known | undefined, other
   )
 }
 
-function notNow(pair: string, {state, reasons}: PairStatus): StateError {
+function notNow(pair: string, status: PairStatus): StateError {
+  const {state, reasons} = status
   const [first] = reasons
   const why = first === undefined ? `it is ${state}` : `it is ${state}: ${first.message}`
   const wait = state === 'committing' || state === 'resyncing' || state === 'syncing' || state === 'starting'
   const hint = wait
     ? `colo pair wait ${pair} --for ${state === 'committing' ? 'unprotected' : 'protected'} && colo pair stop ${pair}`
-    : (reasons.find(({remedy}) => remedy !== undefined)?.remedy ?? `colo pair status ${pair}`)
+    : otherRemedy(status, `colo pair stop ${pair}`)
   return new StateError(`cannot stop ${pair} now: ${why}`, {actual: state, required: [...stoppable]}, {hint})
 }

@@ -2,6 +2,7 @@ import {RefusedError, StateError} from '../errors.js'
 import {assess, authorityOf, type Known} from '../pair/assess.js'
 import {nextGeneration} from '../pair/generation.js'
 import {identityOf} from '../pair/identity.js'
+import {otherRemedy} from '../pair/remedy.js'
 import {planSuspend} from '../plan/suspend.js'
 import type {Plan} from '../plan/plan.js'
 import type {OperationContext} from './context.js'
@@ -54,14 +55,15 @@ function running(context: OperationContext, found: FoundPair): {primary: Known; 
   const seen = found.sides.map(seenOf)
   const {primary, other, splitBrain} = authorityOf(seen)
   if (splitBrain) throw new RefusedError(`cannot suspend ${pair}: both copies went on alone (split-brain)`)
-  const {state} = assess(pair, seen, context.clock.now())
+  const status = assess(pair, seen, context.clock.now())
+  const {state} = status
   const silent = found.sides.find((side) => 'problem' in side)
   if (silent !== undefined && 'problem' in silent && primary?.record.alone !== true) throw silent.problem
   if (primary?.qmp !== 'connected') {
     throw new StateError(
       `cannot suspend ${pair}: no copy runs as primary`,
       {actual: state, required: ['protected', 'unprotected']},
-      {hint: `colo pair status ${pair}`},
+      {hint: otherRemedy(status, `colo pair suspend ${pair}`)},
     )
   }
   if (primary.record.marks.incomplete !== undefined) {

@@ -3,6 +3,7 @@ import {exitCodes} from '../exit-codes.js'
 import {assess, authorityOf} from '../pair/assess.js'
 import {nextGeneration} from '../pair/generation.js'
 import {identityOf} from '../pair/identity.js'
+import {otherRemedy} from '../pair/remedy.js'
 import {planFailover} from '../plan/failover.js'
 import type {OperationContext} from './context.js'
 import {protectAgain} from './failover.js'
@@ -83,7 +84,7 @@ function planFor(context: OperationContext, found: FoundPair) {
     throw new StateError(
       `cannot test the failover of ${pair}: it is ${status.state}, so that nothing may be able to take over`,
       {actual: status.state, required: ['protected']},
-      {hint: status.reasons.find(({remedy}) => remedy !== undefined)?.remedy ?? `colo pair status ${pair}`},
+      {hint: otherRemedy(status, `colo pair test-failover ${pair}`)},
     )
   }
   const [to, from] = [other.host, primary.host]

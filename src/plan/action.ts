@@ -138,8 +138,8 @@ export type BlockAction =
   /** cancels mirrors that are left over and removes their jobs; absent is fine */
   | {readonly kind: 'mirrors-abort'; readonly disks: readonly MirrorSpec[]}
   /**
-   * Waits in the background (the step itself returns at once): when active and hidden have left every chain, deletes their nodes,
-   * then clears the mark `incomplete: commit` and records that the overlays may go.
+   * Waits in the background (the step itself looks once, so that a commit that is over is noted before the guest is heard): when active and
+   * hidden have left every chain, deletes their nodes, then clears the mark `incomplete: commit` and records that the overlays may go.
    */
   | {readonly kind: 'commit-follow'}
 

@@ -151,7 +151,7 @@ function trial(layout: PairLayout, to: string): Step {
 /** It holds the generation and runs: from here on it is heard. */
 function open(layout: PairLayout, to: string): Step {
   return step(to, 'open', 'let the new primary be heard', [
-    {kind: 'commit-follow'}, // it may be over already
+    {kind: 'commit-follow'}, // when it is over already that is noted before the guest's next write is acknowledged
     ...network.heard(layout, to),
     {kind: 'announce'},
     {kind: 'vm-await', states: ['running'], timeoutMs: 10_000},

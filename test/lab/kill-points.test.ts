@@ -1,16 +1,17 @@
 import assert from 'node:assert/strict'
 import {execFileSync} from 'node:child_process'
-import {placesOf, draw} from '../soak/cases.js'
-import {Session, type Operation, type Outcome, type Outline} from '../soak/session.js'
-import {hold, type Strike} from '../soak/strike.js'
+import {draw, strikeOf, type Case} from '../soak/cases.js'
+import {operations, type Operation} from '../soak/operations.js'
+import {Session, type Outcome, type Outline} from '../soak/session.js'
+import {hold} from '../soak/strike.js'
 import {colo, coloOk, statusOf} from '../support/lab.js'
 import {suite} from '../support/suite.js'
 import {randomOf} from '../support/world/random.js'
 
 /*
- * A sample of `npm run soak`: the command or an agent is killed at an exact step, the person follows what `status` prints; the numbered
- * connection loses no line, acknowledged writes are there, no second copy was heard. What is drawn rotates with the commit; COLO_SEED
- * draws the same again.
+ * A sample of `npm run soak`: the command, an agent, or both are killed at an exact step, or the person presses Ctrl-C; then the person
+ * follows what `status` prints. The numbered connection loses no line, acknowledged writes are there, no second copy was heard, nothing is left
+ * behind. What is drawn rotates with the commit; COLO_SEED draws the same again.
  */
 const test = suite('kill points')
 const minutes = 60_000
@@ -18,45 +19,43 @@ const seed = Number(process.env['COLO_SEED'] ?? Number.parseInt(commitId().slice
 const random = randomOf(seed)
 const session = new Session('kp1', 41)
 
-interface Sample {
-  readonly operation: Operation
-  readonly where: 'at its point of no return' | 'at another step'
-  readonly victims: ReadonlyArray<Strike['victim']>
-}
+const killed = (): Case['victim'] => draw(['command', 'own', 'peer', 'both'] as const, random)
+const state = (): Case['state'] => draw(['started', 'done'] as const, random)
+const near = (operation: Operation): Case => ({operation, where: 'near', state: state(), victim: killed()})
+const turns: readonly Operation[] = ['resync', 'replace', 'create', 'destroy', 'failover-dead', 'stop', 'start-both']
+const stoppedByHand: readonly Operation[] = ['stop', 'replace', 'create']
 
-const samples: readonly Sample[] = [
-  {operation: 'failover', where: 'at its point of no return', victims: ['command', 'alpha', 'beta']},
-  {operation: 'resync', where: 'at its point of no return', victims: ['command', 'alpha', 'beta']},
-  {operation: 'failover', where: 'at another step', victims: ['command', 'alpha', 'beta']},
-  {operation: 'resync', where: 'at another step', victims: ['command', 'alpha', 'beta']},
-  {operation: 'start', where: 'at its point of no return', victims: ['command', 'alpha', 'beta']},
+const samples: readonly Case[] = [
+  near('failover'),
+  near(draw(turns, random)),
+  {operation: draw(operations, random), where: 'other', state: state(), victim: killed()},
+  {operation: draw(stoppedByHand, random), where: draw(['near', 'other'], random), state: state(), victim: 'interrupt'},
 ]
 
-for (const {operation, where, victims} of samples) {
+for (const each of samples) {
+  const {operation, where, victim} = each
+  const how = victim === 'interrupt' ? 'interrupted by Ctrl-C' : 'struck'
   test(
-    `S5, S1: ${operation} struck ${where}`,
+    `S5, S1: ${operation} ${how} at ${where === 'near' ? 'its point of no return' : 'another step'}`,
     async () => {
-      const outcome = await struck(operation, ({near, others}) =>
-        draw(
-          (where === 'at another step' ? others : near).filter(({victim}) => victims.includes(victim)),
-          random,
-        ),
-      )
-      console.log(`${operation} ${JSON.stringify(outcome.strike)}, COLO_SEED=${seed}: ${outcome.tried.join(' | ')}`)
+      const {strike, tried} = await struck(each)
+      console.log(`${operation} ${JSON.stringify(strike)}, COLO_SEED=${seed}: ${tried.join(' | ')}`)
     },
-    3 * minutes,
+    4 * minutes,
   )
 }
 
 test(
   'S5: Ctrl-C before the point of no return takes everything back, after it names the command that finishes',
   async () => {
-    const before = await struck('failover', ({fence}) => ({...fence, state: 'done', victim: 'interrupt'}))
+    const fenced = (plan: Outline): string => plan.steps.find(({id}) => id.endsWith('/fence'))?.id ?? ''
+    const before = await session.run('failover', (plan) => ({step: fenced(plan), state: 'done', victim: 'interrupt'}))
+    assert.ok(before.reached)
     assert.equal(before.exit, 130, before.stderr)
     assert.match(before.stderr, /what was done has been taken back/)
     // the secondary may have left lock-step by then, so the old primary goes on alone, and nothing is left to finish
     assert.ok(!before.tried.some((line) => line.startsWith('failover')), before.tried.join(' | '))
-    const after = await struck('failover', ({near: [point]}) => ({...point!, state: 'done', victim: 'interrupt'}))
+    const after = await struck({operation: 'failover', where: 'near', state: 'done', victim: 'interrupt'})
     assert.equal(after.exit, 130, after.stderr)
     assert.match(after.stderr, /finish it: colo pair failover kp1 --to/)
   },
@@ -85,20 +84,9 @@ test(
 
 test('nothing of the pair is left', () => session.end(), minutes)
 
-async function struck(
-  operation: Operation,
-  choose: (places: {
-    readonly near: readonly Strike[]
-    readonly others: readonly Strike[]
-    readonly fence: Strike
-  }) => Strike,
-): Promise<Outcome> {
-  const outcome = await session.run(operation, (plan) => {
-    const {near, others} = placesOf(plan)
-    const fence = others.find(({step}) => step.endsWith('/fence')) ?? others[0]!
-    return choose({near, others, fence})
-  })
-  assert.ok(outcome.reached, `${operation} never came to ${JSON.stringify(outcome.strike)}`)
+async function struck(each: Case): Promise<Outcome> {
+  const outcome = await session.run(each.operation, (plan) => strikeOf(each, plan, random))
+  assert.ok(outcome.reached, `${each.operation} never came to ${JSON.stringify(outcome.strike)}`)
   return outcome
 }
 

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
-import {faults, type LabHost} from '../../src/lab/index.js'
+import {faults, labHosts, type LabHost} from '../../src/lab/index.js'
 import {
   capture,
   colo,
   coloOk,
   createPair,
   disk,
+  freshImages,
   guestAnswers,
   openStream,
   removePair,
@@ -15,20 +16,26 @@ import {
   type StreamSummary,
 } from '../support/lab.js'
 import {commandsIn, leadsElsewhere} from '../support/remedies.js'
-import {strike, type Strike} from './strike.js'
-
-/** Operations that are struck. */
-export const operations = ['failover', 'failover-dead', 'resync', 'start', 'create', 'destroy'] as const
-export type Operation = (typeof operations)[number]
+import {leftovers} from './leftovers.js'
+import {wishOf, type Goal, type Operation, type Wish} from './operations.js'
+import {strike, type Strike, type Struck} from './strike.js'
 
 /** What became of one case, for the ledger. */
-export interface Outcome {
+export interface Outcome extends Struck {
   readonly strike: Strike
-  readonly reached: boolean
   /** commands of the person afterwards */
   readonly tried: readonly string[]
-  readonly exit: number | null
-  readonly stderr: string
+}
+
+/** A case in which a rule did not hold, or the remedies led nowhere. */
+export class CaseError extends Error {
+  /** undefined: it was not struck yet */
+  readonly strike: Strike | undefined
+
+  constructor(message: string, strike: Strike | undefined, cause: unknown) {
+    super(message, {cause})
+    this.strike = strike
+  }
 }
 
 /** A plan as `--dry-run --json` tells it. */
@@ -37,6 +44,9 @@ export interface Outline {
   readonly steps: ReadonlyArray<{readonly id: string; readonly host: string}>
   readonly pointOfNoReturn?: string
 }
+
+/** what a person accepts by name when a refusal says why: nobody watched a copy whose agent was dead */
+const accepted = /--force (unwatched)/
 
 /** One pair in the lab that is struck, put right by what `status` prints, and looked at, again and again. */
 export class Session {
@@ -66,12 +76,13 @@ export class Session {
 
   /** After a failure: whatever is left goes, agents that are dead are started. */
   async restart(): Promise<void> {
-    for (const host of hosts) await faults.startAgent(host)
+    for (const host of labHosts) await faults.startAgent(host)
     await this.end()
-    this.#alive = false
   }
 
   async end(): Promise<void> {
+    this.#alive = false
+    this.#written.clear()
     await removePair(this.#name)
   }
 
@@ -79,71 +90,68 @@ export class Session {
    * Brings the pair where the operation begins, strikes it where `choose` says, follows the remedies, and looks.
    *
    * @param choose  is given the plan as it would be run now
-   * @throws {Error} that names the case when a rule did not hold, or the remedies lead nowhere
+   * @throws {CaseError} when a rule did not hold, or the remedies lead nowhere
    */
   async run(operation: Operation, choose: (plan: Outline) => Strike): Promise<Outcome> {
-    if (!this.#alive) await this.begin()
-    await guestAnswers(this.#address)
-    await this.#write()
-    const file = await writePairFile(this.#guest)
-    const keepsConnection = operation === 'failover' || operation === 'failover-dead' || operation === 'resync'
-    const stream = keepsConnection ? once(await openStream(this.#address)) : undefined
-    const heard = (await Promise.all(hosts.map((host) => capture(host, `ether src ${this.#mac} and ip`)))).map(once)
     const tried: string[] = []
     let chosen: Strike | undefined
+    const file = await writePairFile(this.#guest)
+    const open: Array<Stoppable<unknown>> = []
     try {
-      if (stream !== undefined) await coloOk('pair', 'checkpoint', this.#name)
-      await this.#prepare(operation)
-      const line = this.#line(operation, file.path)
-      chosen = choose((await coloOk('pair', ...line, '--dry-run'))['plan'] as Outline)
-      const struck = await strike(line, chosen)
-      await this.#putRight(operation === 'destroy', {tried, file: file.path})
-      await this.#check(operation, {stream, heard})
+      if (!this.#alive && operation !== 'create') await this.begin()
+      if (this.#alive) {
+        await guestAnswers(this.#address)
+        await this.#write()
+      }
+      const wish = wishOf(operation, {pair: this.#name, file: file.path, spare: await this.#spare()})
+      await this.#prepare(operation, file.path)
+      const stream = wish.keepsGuest ? once(await openStream(this.#address)) : undefined
+      if (stream !== undefined) open.push(stream)
+      await this.#strikeDead(operation)
+      const heard = (await Promise.all(labHosts.map((host) => capture(host, `ether src ${this.#mac} and ip`)))).map(
+        once,
+      )
+      open.push(...heard)
+      chosen = choose((await coloOk('pair', ...wish.line, '--dry-run'))['plan'] as Outline)
+      const struck = await strike(wish.line, chosen)
+      checkInterrupted(chosen, struck)
+      await this.#putRight(wish, {tried, file: file.path})
+      await this.#bringBack(wish.goal)
+      await this.#check({stream, heard})
       return {...struck, strike: chosen, tried}
     } catch (error) {
       const text = `${operation} ${JSON.stringify(chosen)}: ${(error as Error).message}; tried: ${tried.join(' | ')}`
-      throw new Error(text, {cause: error})
+      throw new CaseError(text, chosen, error)
     } finally {
-      await stream?.stop().catch(() => undefined)
-      await Promise.all(heard.map(({stop}) => stop().catch(() => undefined)))
+      await Promise.all(open.map(({stop}) => stop().catch(() => undefined)))
       await file.remove()
     }
   }
 
-  #line(operation: Operation, file: string): string[] {
-    const name = this.#name
-    switch (operation) {
-      case 'failover':
-        return ['failover', name, '--yes', '--no-resync']
-      case 'failover-dead':
-        return ['failover', name, '--yes', '--no-resync']
-      case 'resync':
-      case 'start':
-        return [operation, name, '--yes']
-      case 'create':
-        return ['create', '-f', file, '--yes', '--force', 'image-secondary']
-      case 'destroy':
-        return ['destroy', name, '--yes']
-    }
+  /** The host that has no part in the pair. */
+  async #spare(): Promise<LabHost> {
+    if (!this.#alive) return 'gamma'
+    const {members} = await statusOf(this.#name)
+    return labHosts.find((host) => !members.some((member) => member.host === host)) ?? 'gamma'
   }
 
-  /** What must have happened for the operation to make sense. */
-  async #prepare(operation: Operation): Promise<void> {
-    switch (operation) {
-      case 'failover':
-      case 'destroy':
-        return
-      case 'failover-dead':
-        return this.#killGuest('primary')
-      case 'resync':
-        return this.#killGuest('secondary')
-      case 'start':
-        await this.#killGuest('primary')
-        return this.#killGuest('secondary')
-      case 'create':
-        await coloOk('pair', 'destroy', this.#name, '--yes')
-        this.#alive = false
-    }
+  /** What must have happened for the operation to make sense, while nobody looks on. */
+  async #prepare(operation: Operation, file: string): Promise<void> {
+    if (operation === 'resume') await coloOk('pair', 'suspend', this.#name, '--yes')
+    if (operation === 'start-both') await coloOk('pair', 'stop', this.#name, '--yes')
+    if (operation !== 'create') return
+    if (this.#alive) {
+      if ((await this.#spare()) === 'alpha') this.#written.clear() // its image there is an old one
+      await coloOk('pair', 'destroy', this.#name, '--yes')
+    } else await freshImages(this.#guest, file)
+    this.#alive = false
+  }
+
+  /** What dies before it, with the connection open. */
+  async #strikeDead(operation: Operation): Promise<void> {
+    if (operation === 'failover-dead' || operation === 'resync') await coloOk('pair', 'checkpoint', this.#name)
+    if (operation === 'failover-dead' || operation === 'start') await this.#killGuest('primary')
+    if (operation === 'resync' || operation === 'start') await this.#killGuest('secondary')
   }
 
   /** A few writes that must never be lost. */
@@ -161,45 +169,73 @@ export class Session {
     if (host !== undefined) await faults.signalQemu('kill', {host, pair: this.#name}).catch(() => undefined)
   }
 
+  /** Run again it finishes, or everything was taken back and the next run finishes. */
+  async #putRight({line, goal, undone}: Wish, report: {tried: string[]; file: string}): Promise<void> {
+    const first = goal === 'gone' ? [line.join(' ')] : []
+    const reached = await this.#follow(undone === undefined ? [goal] : [goal, undone], first, report)
+    if (reached !== goal) await this.#follow([goal], [line.join(' ')], report)
+    if (line[0] === 'replace') await this.#settleReplace(report.tried)
+    const left = await leftovers(this.#name, goal)
+    assert.deepEqual(left, [])
+    this.#alive = goal !== 'gone'
+  }
+
+  /** What a former member still has goes by the same command; after a failover the new host may be the primary. */
+  async #settleReplace(tried: string[]): Promise<void> {
+    const {secondary = ''} = await statusOf(this.#name)
+    tried.push(`replace --secondary ${secondary}`)
+    await coloOk('pair', 'replace', this.#name, '--secondary', secondary, '--yes')
+  }
+
   /** As a person: run again or look, do the first thing that `status` names, and again. */
-  async #putRight(toTheEnd: boolean, {tried, file}: {tried: string[]; file: string}): Promise<void> {
-    const open: string[] = toTheEnd ? [`destroy ${this.#name}`] : []
-    for (let attempt = 0; attempt < 12; attempt++) {
+  async #follow(
+    goals: readonly Goal[],
+    first: readonly string[],
+    {tried, file}: {tried: string[]; file: string},
+  ): Promise<Goal> {
+    const open = [...first]
+    for (let attempt = 0; attempt < 14; attempt++) {
       if (open.length === 0) {
-        const {exit, json} = await colo('pair', 'status', this.#name)
-        const state = exit === 3 ? 'gone' : String(json['state'])
+        const {state, reasons} = await this.#look()
         tried.push(`(${state})`)
-        if (state === (toTheEnd ? 'gone' : 'protected')) {
-          this.#alive = !toTheEnd
-          return
-        }
-        const reasons = (json['reasons'] ?? []) as ReadonlyArray<{remedy?: string}>
+        const reached = goals.find((goal) => goal === state)
+        if (reached !== undefined && reasons.every(({code}) => code !== 'interrupted')) return reached
         open.push(...reasons.flatMap(({remedy}) => commandsIn(remedy)))
-        if (exit === 3) open.push(`create ${this.#name} -f FILE`)
+        if (state === 'gone') open.push(`create ${this.#name} -f FILE`)
       }
-      const line = open.shift() ?? `wait ${this.#name} --for unprotected --timeout 10s`
+      const line = (open.shift() ?? `wait ${this.#name} --for unprotected --timeout 10s`).replace('FILE', file)
       open.length = 0
       tried.push(line)
-      const words = line.replace('FILE', file).split(' ')
-      const isCreate = words[0] === 'create'
-      const answers = words[0] === 'wait' || words[0] === 'status' ? [] : ['--yes']
-      const result = await colo('pair', ...words, ...answers, ...(isCreate ? ['--force', 'image-secondary'] : []))
+      const result = await colo('pair', ...withAnswers(line.split(' ')))
       if (result.exit === 0) continue
-      const error = result.json['error'] as {message?: string; hint?: string} | undefined
-      tried.push(`-> ${result.exit} ${error?.message ?? ''}`)
-      open.push(...commandsIn(error?.hint).filter((each) => toTheEnd || !leadsElsewhere.test(each)))
+      const {message = '', hint = ''} = (result.json['error'] ?? {}) as {message?: string; hint?: string}
+      tried.push(`-> ${result.exit} ${message}`)
+      const [, word] = accepted.exec(hint) ?? []
+      if (word !== undefined) open.push(`${line} --force ${word}`)
+      else open.push(...commandsIn(hint).filter((each) => goals.includes('gone') || !leadsElsewhere.test(each)))
     }
     throw new Error('the remedies lead nowhere')
   }
 
-  async #check(
-    operation: Operation,
-    seen: {
-      readonly stream: Stoppable<StreamSummary> | undefined
-      readonly heard: ReadonlyArray<Stoppable<string[]>>
-    },
-  ): Promise<void> {
-    if (operation !== 'destroy') await guestAnswers(this.#address)
+  async #look(): Promise<{state: string; reasons: ReadonlyArray<{code?: string; remedy?: string}>}> {
+    const {exit, json} = await colo('pair', 'status', this.#name)
+    if (exit === 3) return {state: 'gone', reasons: []}
+    const reasons = (json['reasons'] ?? []) as ReadonlyArray<{code?: string; remedy?: string}>
+    return {state: json['qualifier'] === 'suspended' ? 'suspended' : String(json['state']), reasons}
+  }
+
+  /** The guest answers again, protected, whatever the case was for. */
+  async #bringBack(goal: Goal): Promise<void> {
+    if (goal === 'stopped') await coloOk('pair', 'start', this.#name, '--yes')
+    if (goal === 'suspended') await coloOk('pair', 'resume', this.#name)
+    if (this.#alive) assert.equal((await this.#look()).state, 'protected')
+  }
+
+  async #check(seen: {
+    readonly stream: Stoppable<StreamSummary> | undefined
+    readonly heard: ReadonlyArray<Stoppable<string[]>>
+  }): Promise<void> {
+    if (this.#alive) await guestAnswers(this.#address)
     if (seen.stream !== undefined) {
       const summary = await seen.stream.stop()
       const {lost, doubled, resets, outOfOrder, received} = summary
@@ -208,10 +244,25 @@ export class Session {
     }
     const frames = await Promise.all(seen.heard.map(({stop}) => stop()))
     assert.ok(changesOfSpeaker(frames) <= changesAllowed, `both copies were heard: ${describe(frames)}`)
-    if (operation === 'destroy') return
+    if (!this.#alive) return
     for (const [sector, value] of this.#written)
       assert.match(await disk.read(0, sector, this.#address), new RegExp(value), `sector ${sector} is lost`)
   }
+}
+
+/** What a person answers. */
+function withAnswers(words: readonly string[]): string[] {
+  const [verb = ''] = words
+  const asks = !['wait', 'status', 'list', 'resume'].includes(verb) && !words.includes('--yes')
+  const overwrites = (verb === 'create' || verb === 'replace') && !words.includes('image-secondary')
+  return [...words, ...(asks ? ['--yes'] : []), ...(overwrites ? ['--force', 'image-secondary'] : [])]
+}
+
+/** S5: Ctrl-C undoes, or says by which command it is finished. */
+function checkInterrupted({victim}: Strike, {reached, exit, stderr}: Struck): void {
+  if (victim !== 'interrupt' || !reached || exit === 0) return
+  assert.equal(exit, 130, stderr)
+  assert.match(stderr, /what was done has been taken back|finish it: colo pair /)
 }
 
 interface Stoppable<R> {
@@ -224,7 +275,6 @@ function once<R>(running: Stoppable<R>): Stoppable<R> {
   return {stop: () => (result ??= running.stop())}
 }
 
-const hosts = ['alpha', 'beta'] as const
 /** Each failover may change who is heard once; two at a time would take turns some twenty times a second. */
 const changesAllowed = 3
 
@@ -236,5 +286,5 @@ export function changesOfSpeaker(frames: ReadonlyArray<readonly string[]>): numb
 }
 
 function describe(frames: ReadonlyArray<readonly string[]>): string {
-  return frames.map((lines, host) => `${hosts[host] ?? ''}: ${lines.length} frames`).join(', ')
+  return frames.map((lines, host) => `${labHosts[host] ?? ''}: ${lines.length} frames`).join(', ')
 }

@@ -13,6 +13,8 @@ export interface Strike {
   readonly state: 'started' | 'done'
   /** `interrupt`: Ctrl-C; a host: its agent, which is started again at once, as systemd does */
   readonly victim: 'command' | 'interrupt' | LabHost
+  /** the command is killed with that agent */
+  readonly both?: boolean
 }
 
 export interface Struck {
@@ -23,9 +25,9 @@ export interface Struck {
 }
 
 /** Runs `colo pair LINE` and strikes. */
-export async function strike(line: readonly string[], {step, state, victim}: Strike): Promise<Struck> {
+export async function strike(line: readonly string[], {step, state, victim, both}: Strike): Promise<Struck> {
   const isAgent = victim !== 'command' && victim !== 'interrupt'
-  const trap: Trap = {step, state, victim: isAgent ? await agentOf(victim) : victim}
+  const trap: Trap = {step, state, victim: isAgent ? await agentOf(victim) : victim, ...(both === true && {both})}
   const child = startTrapped(line, trap)
   let reached = false
   let back: Promise<unknown> = Promise.resolve()

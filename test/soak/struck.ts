@@ -15,6 +15,8 @@ export interface Trap {
   readonly step: string
   readonly state: 'started' | 'done'
   readonly victim: 'command' | 'interrupt' | 'hold' | number
+  /** this command is killed after that process */
+  readonly both?: boolean
 }
 
 /** Written to standard output at the moment it strikes. */
@@ -35,8 +37,10 @@ async function main(): Promise<void> {
       if (!open || step !== trap.step || !reached) return
       open = false
       writeSync(1, `${struckLine}\n`)
-      if (typeof trap.victim === 'number') process.kill(trap.victim, 'SIGKILL')
-      else process.kill(process.pid, signals[trap.victim])
+      if (typeof trap.victim === 'number') {
+        process.kill(trap.victim, 'SIGKILL')
+        if (trap.both === true) process.kill(process.pid, signals.command)
+      } else process.kill(process.pid, signals[trap.victim])
     },
   }
   const Struck = class extends (real as unknown as new (...given: unknown[]) => object) {

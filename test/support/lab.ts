@@ -163,14 +163,19 @@ export async function createPair(guest: GuestSpec): Promise<Record<string, unkno
   await labReady()
   const file = await writePairFile(guest)
   try {
-    await removePair(guest.name)
-    await coloOk('disk', 'prepare', '-f', file.path)
-    for (let n = 0; n < guest.disks; n++) {
-      await execIn(guest.secondary ?? 'beta', ['rm', '-f', `/var/lib/colo/images/${guest.name}-${n}.qcow2`])
-    }
+    await freshImages(guest, file.path)
     return await coloOk('pair', 'create', '-f', file.path, '--yes')
   } finally {
     await file.remove()
+  }
+}
+
+/** Blank images on the primary, none on the secondary, and no pair. */
+export async function freshImages(guest: GuestSpec, file: string): Promise<void> {
+  await removePair(guest.name)
+  await coloOk('disk', 'prepare', '-f', file)
+  for (let n = 0; n < guest.disks; n++) {
+    await execIn(guest.secondary ?? 'beta', ['rm', '-f', `/var/lib/colo/images/${guest.name}-${n}.qcow2`])
   }
 }
 

@@ -93,9 +93,9 @@ export const beginProtection: Perform<ActionOf<'protection-begin'>> = async (_, 
 }
 
 /** See the action `commit-follow`. */
-export const followCommit: Perform<ActionOf<'commit-follow'>> = (_, context) => {
-  context.vm.followCommit()
-  return Promise.resolve('changed')
+export const followCommit: Perform<ActionOf<'commit-follow'>> = async (_, context) => {
+  await context.vm.followCommit()
+  return 'changed'
 }
 
 async function recordOf(context: ActionContext): Promise<PairRecord> {

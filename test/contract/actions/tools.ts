@@ -119,7 +119,7 @@ export async function contextOf(
       powerCut: () => undefined,
       stopped: () => Promise.resolve('only'),
       peerStopped: () => Promise.resolve('only'),
-      followCommit: () => undefined,
+      followCommit: settled,
     },
     qmp,
     notes,

@@ -1,9 +1,11 @@
 import {setMaxListeners} from 'node:events'
 import type {ActionContext, VmAccess} from '../../../src/agent/action-context.js'
+import type {BeaconWord} from '../../../src/agent/beacon.js'
 import type {Client} from '../../../src/agent/client.js'
 import {merging} from '../../../src/agent/commit-follower.js'
+import type {EventRecorder} from '../../../src/agent/event-recorder.js'
 import {FenceLifter} from '../../../src/agent/fence-lifter.js'
-import {IntentStore} from '../../../src/agent/intent-store.js'
+import {endsRecord, IntentStore} from '../../../src/agent/intent-store.js'
 import {Locks} from '../../../src/agent/locks.js'
 import {defaultRoots} from '../../../src/agent/member-layout.js'
 import type {Member} from '../../../src/agent/member.js'
@@ -11,15 +13,21 @@ import type {Members} from '../../../src/agent/members.js'
 import {AgentMethods} from '../../../src/agent/methods.js'
 import {PeerTalk} from '../../../src/agent/peer-talk.js'
 import {protocolVersion, type Method, type Params, type Request, type Result} from '../../../src/agent/protocol.js'
+import type {Protection, ProtectionStore} from '../../../src/agent/protection-store.js'
 import {RecordStore} from '../../../src/agent/record-store.js'
 import {StepRunner, type StepRunnerDeps} from '../../../src/agent/step-runner.js'
+import {StopFollower} from '../../../src/agent/stop-follower.js'
 import {UnreachableError} from '../../../src/errors.js'
+import type {CleanStop} from '../../../src/pair/clean-stop.js'
 import type {AgentClient, CallOptions} from '../../../src/host/agent-client.js'
 import {ModelFiles} from './files.js'
 import type {Host} from './host.js'
 import {factsOfHost, observe} from './observe.js'
 import {performModel} from './perform.js'
-import type {World} from './world.js'
+import {virshOf} from './virsh.js'
+import {turn, type World} from './world.js'
+
+let lives = 0
 
 interface Connection {
   readonly client: Client
@@ -35,6 +43,7 @@ export class ModelAgent {
   readonly intents: IntentStore
   readonly locks: Locks
   readonly talk: PeerTalk
+  readonly stop: StopFollower
   /** the end of a commit is watched for */
   following = false
   readonly #methods: AgentMethods
@@ -43,6 +52,7 @@ export class ModelAgent {
   readonly #connections = new Set<Connection>()
   readonly #ending = new AbortController()
   #alive = true
+  #missedWrites = false
 
   constructor(host: Host, world: World) {
     this.host = host
@@ -55,7 +65,11 @@ export class ModelAgent {
       {
         tap: (tap) => host.taps.get(tap),
         setTap: (tap, state) => host.taps.set(tap, state),
-        hasImage: (path) => host.fileAt(path, world.images) !== undefined,
+        modifiedNs: (path) => {
+          if (path === world.layout.agentSocket) return host.socket ? '1' : undefined
+          if (host.fileAt(path, world.images) === undefined) return undefined
+          return world.images.has(path) ? host.modifiedNs : '1'
+        },
       },
       () => this.#alive,
     )
@@ -72,14 +86,16 @@ export class ModelAgent {
     this.talk = new PeerTalk({
       clock,
       files,
-      nonce: 'n',
+      nonce: `life ${++lives}`,
       records: this.records,
       events: {record: async () => undefined},
       store: {now: {missedWrites: false}, set: async () => undefined},
       guard: {watch: {suspect: () => undefined}},
       layout: () => world.layout,
       domain: () => (host.qemu === undefined ? 'absent' : 'running'),
-      peerStopped: () => undefined,
+      peerStopped: (how: CleanStop) => {
+        this.stop.peerStopped(how)
+      },
       announce: () => undefined,
       background: (work: Promise<unknown>) => void work.catch(() => undefined),
       problem: () => undefined,
@@ -98,7 +114,7 @@ export class ModelAgent {
       roots: defaultRoots,
       files,
       clock,
-      run: noPrograms,
+      run: virshOf(host, world),
       forwarding: undefined as unknown as StepRunnerDeps['forwarding'],
       perform,
     })
@@ -112,8 +128,17 @@ export class ModelAgent {
       layout: world.layout,
       events: {record: async () => undefined},
       statistics: {requested: async () => undefined},
-      vm: {} as VmAccess,
+      vm: this.#vm(ending),
     } as unknown as Member
+    this.stop = new StopFollower({
+      ...{pair, files, records: this.records, events: {record: async () => undefined} as unknown as EventRecorder},
+      clock: {...clock, sleep: (ms, signal) => this.#wait(ms, signal)},
+      store: this.#evidence(),
+      layout: () => world.layout,
+      announce: () => undefined,
+      background: (work) => void work.catch(() => undefined),
+      runAlone: (title, steps) => this.#methods.runAlone(this.#member, title, steps),
+    })
     this.#methods = new AgentMethods({
       hello: {protocol: protocolVersion, version: '0.1.0', host: name, startedAtMs: 0, bootId: 'b'},
       clock,
@@ -133,10 +158,12 @@ export class ModelAgent {
 
   /** What an agent does when it starts beside a QEMU that went on. */
   async begin(): Promise<void> {
-    await this.intents.read()
+    const intent = await this.intents.read()
     const record = await this.records.read()
     const {host, world} = this
+    if (record === undefined && intent !== undefined && endsRecord(intent, host.name)) await this.intents.clear()
     const {protection, qemu} = host
+    if (qemu !== undefined) this.stop.attached()
     if (record?.marks.stale !== undefined) await this.talk.silence()
     if (protection.active) {
       protection.blindSince = world.clock.now()
@@ -149,17 +176,25 @@ export class ModelAgent {
 
   /** What happens by itself now and then: sight comes back, the end of a commit is noted, the peer is heard. */
   async tick(): Promise<void> {
-    const {host, world} = this
-    const {qemu} = host
+    const {world} = this
     this.#look()
-    if (this.following && qemu !== undefined && qemu.mode === 'none' && !qemu.overlays) {
-      this.following = false
-      if (this.records.current !== undefined) await this.records.update(merging([]))
-    }
-    const peer = world.hosts.find(({name}) => name === this.records.current?.peer)?.agent
-    const word = this.talk.word()
-    if (word !== undefined && peer?.records.current?.uuid === this.records.current?.uuid) peer?.talk.hear(word)
+    await this.lookAtCommit()
+    this.#tell(this.records.current?.peer, this.talk.word())
+    for (const {peer} of this.talk.formers) this.#tell(world.at(peer.address).name, this.talk.wordToFormer())
     this.#lifter.tick(this.#member)
+  }
+
+  /** The end of a commit is noted. */
+  async lookAtCommit(): Promise<void> {
+    const {qemu} = this.host
+    if (!this.following || qemu === undefined || qemu.mode !== 'none' || qemu.overlays) return
+    this.following = false
+    if (this.records.current !== undefined) await this.records.update(merging([]))
+  }
+
+  #tell(name: string | undefined, word: BeaconWord | undefined): void {
+    const hearer = this.world.hosts.find((host) => host.name === name)?.agent
+    if (word !== undefined && hearer?.records.current?.uuid === this.records.current?.uuid) hearer?.talk.hear(word)
   }
 
   /** The positive check of a blind agent. */
@@ -168,6 +203,67 @@ export class ModelAgent {
     const {protection, qemu} = host
     if (protection.blindSince === undefined || protection.latched.length > 0) return
     if (qemu?.lockStep === true && world.replicationConnected(host)) protection.blindSince = undefined
+  }
+
+  /** What the agent may do with QEMU in actions that are the real ones. */
+  #vm(ending: AbortSignal): VmAccess {
+    const {host} = this
+    return {
+      stopped: (timeoutMs: number, signal: AbortSignal) =>
+        this.stop.stopped(timeoutMs, AbortSignal.any([signal, ending])),
+      peerStopped: (timeoutMs: number, signal: AbortSignal) =>
+        this.stop.peerHow(timeoutMs, AbortSignal.any([signal, ending])),
+      powerCut: () => {
+        this.stop.cut()
+      },
+      release: async () => {
+        host.protection.active = false
+        this.following = false
+      },
+    } as unknown as VmAccess
+  }
+
+  /** What is known of the protection when QEMU ends. */
+  #evidence(): ProtectionStore {
+    const {host, world} = this
+    const now = (): Protection => {
+      const {active, latched, blindSince} = host.protection
+      const missedWrites = this.#missedWrites
+      const facts = latched.map((kind) => ({kind: kind as 'qemu-gone', atMs: world.clock.now(), detail: kind}))
+      const blind = blindSince === undefined ? {} : {blindSince}
+      return {format: 1, beganAtMs: 0, connections: [], active, latched: facts, missedWrites, ...blind}
+    }
+    return {
+      get now() {
+        return now()
+      },
+    } as unknown as ProtectionStore
+  }
+
+  /** A limit that passes only when nothing that it limits comes: moments go by, in which things happen and faults strike. */
+  async #wait(ms: number, signal?: AbortSignal): Promise<void> {
+    const {world, host} = this
+    for (let i = 0; i < 60; i++) {
+      await turn()
+      signal?.throwIfAborted()
+      await this.#orNever()
+      if (i < 12) await world.point(`${host.name} waits`)
+      else await world.background()
+    }
+    await world.clock.sleep(ms)
+  }
+
+  /** QEMU's own word that the guest is off, or that libvirt ends it. */
+  shutdown(by: 'guest' | 'host'): void {
+    const data = by === 'guest' ? {guest: true, reason: 'guest-shutdown'} : {guest: false, reason: 'host-signal'}
+    this.stop.event({event: 'SHUTDOWN', data, atUs: this.world.clock.now() * 1000})
+  }
+
+  /** QEMU ended, and this agent did not end it. */
+  qemuGone(missedWrites: boolean): void {
+    this.#missedWrites = missedWrites
+    this.stop.gone()
+    this.following = false
   }
 
   die(): void {
@@ -255,8 +351,4 @@ export class ModelAgent {
       forgetIfEmpty: async () => undefined,
     } as unknown as Members
   }
-}
-
-const noPrograms = async (): Promise<never> => {
-  throw new Error('the model starts no programs')
 }

@@ -7,7 +7,8 @@ export type Texts = Map<string, string>
 export interface Outside {
   tap(name: string): 'up' | 'down' | undefined
   setTap(name: string, state: 'up' | 'down'): void
-  hasImage(path: string): boolean
+  /** when a file that is no text was last written; undefined: there is none */
+  modifiedNs(path: string): string | undefined
 }
 
 const flags = /^\/sys\/class\/net\/([^/]+)\/flags$/
@@ -67,11 +68,11 @@ export class ModelFiles implements Files {
     return this.#do(() => [...this.#texts.keys()])
   }
   stat(path: string): Promise<FileFacts | undefined> {
-    return this.#do(() =>
-      this.#texts.has(path) || this.#outside.hasImage(path)
-        ? {inode: '7', device: '1', sizeBytes: 4096, uid: 0, gid: 0, mode: 0o600, modifiedNs: '1'}
-        : undefined,
-    )
+    return this.#do(() => {
+      const modifiedNs = this.#texts.has(path) ? '1' : this.#outside.modifiedNs(path)
+      if (modifiedNs === undefined) return undefined
+      return {inode: '7', device: '1', sizeBytes: 4096, uid: 0, gid: 0, mode: 0o600, modifiedNs}
+    })
   }
 
   #do<R>(work: () => R): Promise<R> {

@@ -26,6 +26,8 @@ export class Host {
   readonly tapTables = new Set<string>()
   readonly firewalls = new Set<string>()
   qemu: Qemu | undefined
+  /** QEMU's socket is in the file system: it is left behind by one that was killed */
+  socket = false
   agent: ModelAgent | undefined
   #read: {readonly text: string; readonly record: PairRecord} | undefined
 
@@ -69,6 +71,11 @@ export class Host {
     for (const {tap} of layout.nics) this.taps.delete(tap)
   }
 
+  /** when the image was last written, as a number that changes with it */
+  get modifiedNs(): string {
+    return (this.files.image ?? []).join('00')
+  }
+
   /** Everything that is not on the disk is gone. */
   powerOff(layout: PairLayout): void {
     this.on = false
@@ -78,6 +85,7 @@ export class Host {
     this.taps.clear()
     this.tapTables.clear()
     this.firewalls.clear()
+    this.socket = false
     this.files.hidden = undefined
     this.files.active = undefined
   }

@@ -1,6 +1,6 @@
 import type {HostFacts} from '../../../src/host/facts.js'
 import type {LatchedFact, MemberObservation} from '../../../src/pair/observation.js'
-import {faultsOfCopy} from '../../../src/agent/files-of-copy.js'
+import {faultsOfCopy, writtenImage} from '../../../src/agent/files-of-copy.js'
 import {summaryOf} from '../../../src/agent/intent-store.js'
 import {factsOf, imagePath} from '../../unit/host/samples.js'
 import type {ModelAgent} from './agent.js'
@@ -50,9 +50,16 @@ export async function observe(agent: ModelAgent): Promise<MemberObservation> {
     blindSince: protection.active ? protection.blindSince : undefined,
     peer: undefined,
     jobs: [],
-    ...(records.current !== undefined && qemu === undefined
-      ? {copyFaults: await faultsOfCopy(records.current, agent.files)}
-      : {}),
+    ...(await atRest(agent)),
+  }
+}
+
+async function atRest({host, records, files}: ModelAgent): Promise<Partial<MemberObservation>> {
+  const record = records.current
+  if (record === undefined || host.qemu !== undefined) return {}
+  return {
+    copyFaults: await faultsOfCopy(record, files),
+    ...(record.clean ? {atRest: (await writtenImage(record, files)) === undefined} : {}),
   }
 }
 

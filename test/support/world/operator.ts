@@ -1,14 +1,20 @@
 import {setMaxListeners} from 'node:events'
 import {ColoError, UnreachableError} from '../../../src/errors.js'
 import type {OperationContext, Question} from '../../../src/operation/context.js'
+import {applyPair} from '../../../src/operation/apply.js'
 import {createPair} from '../../../src/operation/create.js'
 import {destroyPair} from '../../../src/operation/destroy.js'
+import {cleanDisks} from '../../../src/operation/disk.js'
 import {failoverPair} from '../../../src/operation/failover.js'
 import {observePair} from '../../../src/operation/observe.js'
 import {repairPair} from '../../../src/operation/repair.js'
+import {replacePair} from '../../../src/operation/replace.js'
 import {resolvePair} from '../../../src/operation/resolve.js'
 import {resyncPair} from '../../../src/operation/resync.js'
 import {startPair} from '../../../src/operation/start.js'
+import {stopPair} from '../../../src/operation/stop.js'
+import {suspendPair} from '../../../src/operation/suspend.js'
+import {testFailover} from '../../../src/operation/test-failover.js'
 import type {PairStatus} from '../../../src/pair/status.js'
 import {entryOf} from '../../unit/host/samples.js'
 import {turn, Violation, type RunningCommand, type Strike, type World} from './world.js'
@@ -100,7 +106,8 @@ export class Operator {
   }
 }
 
-const hourMs = 3_600_000
+const minuteMs = 60_000
+const hourMs = 60 * minuteMs
 
 async function perform(context: OperationContext, world: World, line: string): Promise<void> {
   const [verb = '', ...rest] = line.split(' ')
@@ -119,7 +126,32 @@ async function perform(context: OperationContext, world: World, line: string): P
       await resyncPair(context, pair, options)
       return
     case 'start':
-      await startPair(context, pair, {...options, alone: flag('--alone')})
+      await startPair(context, pair, {...options, alone: flag('--alone'), on: flag('--on')})
+      return
+    case 'stop':
+      await stopPair(context, pair, {...options, timeoutMs: minuteMs})
+      return
+    case 'suspend':
+      await suspendPair(context, pair, options)
+      return
+    case 'resume':
+      await resyncPair(context, pair, {...options, resume: true})
+      return
+    case 'replace':
+      await replacePair(context, pair, {
+        ...options,
+        secondary: flag('--secondary') ?? '',
+        deleteCopies: rest.includes('--delete-copies'),
+      })
+      return
+    case 'test-failover':
+      await testFailover(context, pair, {...options, probes: [], probe: async () => undefined, resync: false})
+      return
+    case 'apply':
+      await applyPair(context, world.spec, {...options, move: rest.includes('--move'), start: rest.includes('--start')})
+      return
+    case 'disk':
+      await cleanDisks(context, pair, options)
       return
     case 'resolve':
       await resolvePair(context, pair, {...options, discard: flag('--discard') ?? ''})

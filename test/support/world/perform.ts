@@ -1,4 +1,5 @@
 import type {ActionContext, ActionOutcome} from '../../../src/agent/action-context.js'
+import {destroyDomain} from '../../../src/agent/actions/domain.js'
 import {tap} from '../../../src/agent/actions/network.js'
 import {
   changeRecord,
@@ -6,8 +7,11 @@ import {
   recordImages,
   removeRecord,
   verifyImages,
+  verifyRest,
 } from '../../../src/agent/actions/records.js'
+import {followStop} from '../../../src/agent/actions/stop.js'
 import {ConflictError, NotFoundError, RefusedError, StateError, TimedOutError} from '../../../src/errors.js'
+import {cleanStopOf} from '../../../src/pair/clean-stop.js'
 import type {PairRecord} from '../../../src/pair/record.js'
 import type {Action} from '../../../src/plan/action.js'
 import type {ModelAgent} from './agent.js'
@@ -17,7 +21,7 @@ type Of<K extends Action['kind']> = Extract<Action, {readonly kind: K}>
 
 /** Does to the model what the action of the same name does to a host. Records and taps are the real code over files in memory. */
 export async function performModel(agent: ModelAgent, action: Action, context: ActionContext): Promise<ActionOutcome> {
-  const {host, world} = agent
+  const {host} = agent
   switch (action.kind) {
     case 'directory':
     case 'directory-remove':
@@ -41,11 +45,13 @@ export async function performModel(agent: ModelAgent, action: Action, context: A
     case 'domain-create':
       return domainCreate(agent, action, context)
     case 'domain-destroy':
-      if (host.qemu === undefined) return 'unchanged'
-      host.protection.active = false
-      agent.following = false
-      host.endQemu(world.layout)
-      return 'changed'
+      return destroyDomain(action, context)
+    case 'power-off':
+      return powerOff(agent, action, context)
+    case 'stop-follow':
+      return followStop(action, context)
+    case 'images-at-rest':
+      return verifyRest(action, context)
     case 'record-create':
       return createRecord(action, context)
     case 'record-change':
@@ -68,6 +74,7 @@ export async function performModel(agent: ModelAgent, action: Action, context: A
       return protectionBegin(agent)
     case 'commit-follow':
       agent.following = true
+      await agent.lookAtCommit()
       return 'changed'
     default:
       return onQemu(agent, qemuOf(agent, action.kind), action, context)
@@ -93,9 +100,15 @@ async function onQemu(agent: ModelAgent, qemu: Qemu, action: Action, context: Ac
       return 'changed'
     case 'nbd-node':
       return nbdNode(agent, qemu, action)
+    case 'quorum-child-add':
+      if (qemu.nbd === undefined) throw new StateError('no such node', {actual: 'none', required: ['nbd']})
+      qemu.child = true
+      return 'changed'
     case 'quorum-child-remove':
       qemu.child = false
       return 'changed'
+    case 'power-button':
+      return 'changed' // what a secondary's guest does is set right by the next checkpoint
     case 'mirrors':
     case 'mirrors-finish':
       return mirrors(agent, qemu, action)
@@ -154,6 +167,27 @@ async function onMigration(
     default:
       throw new Error(`the model has no ${action.kind}: add its effect to test/support/world/perform.ts`)
   }
+}
+
+/** As the real action, but for the guest. */
+async function powerOff(
+  agent: ModelAgent,
+  {how, timeoutMs}: Of<'power-off'>,
+  context: ActionContext,
+): Promise<ActionOutcome> {
+  const {host, world} = agent
+  const record = await context.record.read()
+  if (record !== undefined && cleanStopOf(record) !== undefined) return 'unchanged'
+  const qemu = qemuOf(agent, 'power-off')
+  if (how === 'button') qemu.pressButton()
+  else {
+    qemu.status = 'paused'
+    await world.point(`${host.name} guest stopped`)
+    context.vm.powerCut()
+    world.powerOff(host)
+  }
+  await context.vm.stopped(timeoutMs, context.signal)
+  return 'changed'
 }
 
 function qemuOf({host}: ModelAgent, kind: string): Qemu {
@@ -219,6 +253,8 @@ async function domainCreate(
       .set(objects.rewriter, {type: 'filter-rewriter', on: true, uses: []})
   }
   host.qemu = qemu
+  host.socket = true
+  agent.stop.attached()
   return 'changed'
 }
 

@@ -25,10 +25,14 @@ export interface Stream {
   cut: boolean
 }
 
+const momentsToOff = 4
+/** from the guest's end to that of QEMU */
+export const momentsToEnd = 4
+
 /** Enough of a QEMU of one pair with one disk and one NIC: what is in its memory, and what it does to the files of its host. */
 export class Qemu {
   alive = true
-  status: 'prelaunch' | 'inmigrate' | 'running' | 'paused' | 'finish-migrate'
+  status: 'prelaunch' | 'inmigrate' | 'running' | 'paused' | 'finish-migrate' | 'shutdown'
   mode: Role | 'none' = 'none'
   migration: 'none' | 'active' | 'colo' | 'completed' | 'failed' | 'cancelled' = 'none'
   capabilities = false
@@ -45,6 +49,10 @@ export class Qemu {
   /** they are being merged into the image */
   merging = false
   checkpoints = 0
+  /** moments until the guest, told to power off, is off, and libvirt has ended its QEMU */
+  powering: number | undefined
+  /** a write did not arrive at the secondary */
+  missedWrites = false
   readonly objects = new Map<string, ModelObject>()
   readonly chardevs = new Map<string, 'server' | 'client'>()
   readonly uuid: string
@@ -86,7 +94,9 @@ export class Qemu {
     const {image, active} = this.files
     if (this.overlays) active?.set(sector, version)
     else if (image !== undefined) image[sector] = version
-    if (this.child && this.replicates) this.nbd?.peer.receive(sector, version)
+    if (!this.child) return
+    if (this.replicates) this.nbd?.peer.receive(sector, version)
+    else this.missedWrites = true
   }
 
   /** A write of the primary arrives through the export: what was there is kept for the secondary's own guest. */
@@ -114,6 +124,11 @@ export class Qemu {
     files.image = this.view
     this.overlays = false
     this.merging = false
+  }
+
+  /** The power button, which the guest obeys after a moment. */
+  pressButton(): void {
+    if (this.status === 'running') this.powering ??= momentsToOff + momentsToEnd
   }
 
   die(): void {

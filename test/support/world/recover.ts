@@ -3,7 +3,7 @@ import type {Operator} from './operator.js'
 import {commandsIn} from '../remedies.js'
 
 /** Where the remedies must lead. `gone`: no host knows the pair any more. */
-export type Goal = 'protected' | 'stopped' | 'gone'
+export type Goal = 'protected' | 'stopped' | 'suspended' | 'gone'
 
 const attempts = 14
 /** hints that lead elsewhere: to look, or to give the pair up */
@@ -12,24 +12,31 @@ const other = /^(status|destroy)/
 const accepted = ['overlays-lost', 'unwatched']
 
 /**
- * Does what a person does after a fault: reads `colo pair status`, runs the first command that it names, and again, until the goal is
- * reached. A command that is refused names the next one in its hint.
+ * Does what a person does after a fault: reads `colo pair status`, runs the first command that it names, and again, until one of the goals is
+ * reached and nothing is left interrupted. A command that is refused names the next one in its hint.
  *
+ * @returns the goal that was reached
  * @throws {Error} with everything that was tried when the remedies lead nowhere
  */
-export async function followRemedies(operator: Operator, goal: Goal, first: readonly string[] = []): Promise<void> {
+export async function followRemedies(
+  operator: Operator,
+  goals: readonly Goal[],
+  {first = [], discard = 'HOST'}: {readonly first?: readonly string[]; readonly discard?: string} = {},
+): Promise<Goal> {
   const {world} = operator
   const open = [...first]
   for (let attempt = 0; attempt < attempts; attempt++) {
     const status = open.length > 0 ? undefined : await operator.status()
     if (open.length === 0) {
-      const reached = status === undefined ? 'gone' : status.state
-      operator.log.push(`status: ${reached}: ${status?.reasons.map(({message}) => message).join('; ') ?? ''}`)
-      if (reached === goal) return
-      if (status === undefined && goal === 'protected') open.push('create web1 -f FILE')
-      open.push(...(status?.reasons.flatMap(({remedy}) => commandsIn(remedy)) ?? []))
+      const state = status === undefined ? 'gone' : status.qualifier === 'suspended' ? 'suspended' : status.state
+      const reasons = status?.reasons ?? []
+      operator.log.push(`status: ${state}: ${reasons.map(({message}) => message).join('; ')}`)
+      const reached = goals.find((goal) => goal === state)
+      if (reached !== undefined && reasons.every(({code}) => code !== 'interrupted')) return reached
+      if (status === undefined) open.push('create web1 -f FILE')
+      open.push(...reasons.flatMap(({remedy}) => commandsIn(remedy)))
     }
-    const line = open.shift() ?? 'wait' // what goes on by itself ends by itself
+    const line = (open.shift() ?? 'wait').replace('HOST', discard) // what goes on by itself ends by itself
     open.length = 0
     const {error} = await operator.run(line)
     if (!(error instanceof ColoError)) continue
@@ -38,8 +45,9 @@ export async function followRemedies(operator: Operator, goal: Goal, first: read
       if (!world.scratchLost) throw new Error(`${line}: ${error.message}, although no memory was lost`)
       world.acceptLoss()
     }
-    if (word === undefined) open.push(...commandsIn(error.hint).filter((each) => !other.test(each) || goal === 'gone'))
+    if (word === undefined)
+      open.push(...commandsIn(error.hint).filter((each) => !other.test(each) || goals.includes('gone')))
     else if (accepted.includes(word)) open.push(`${line} --force ${word}`)
   }
-  throw new Error(`the remedies do not lead to "${goal}"`)
+  throw new Error(`the remedies do not lead to "${goals.join()}"`)
 }

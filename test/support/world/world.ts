@@ -8,16 +8,19 @@ import type {Action} from '../../../src/plan/action.js'
 import {imagePath, specOf} from '../../unit/host/samples.js'
 import {ModelAgent} from './agent.js'
 import {Host} from './host.js'
-import type {Qemu} from './qemu.js'
+import {momentsToEnd, type Qemu} from './qemu.js'
 import {randomOf} from './random.js'
 
 /** A rule of design.md, section 3, does not hold. */
 export class Violation extends Error {}
 
-/** What can be taken away between two steps. `agent` comes back at once, `agent-late` with the recovery. */
+/**
+ * What can be taken away between two steps. An `agent` comes back at once, `agent-soon` in the middle of what follows, `agent-late` with the
+ * recovery, as in `both`: it and the command.
+ */
 export type Fault =
   | {readonly kind: 'command' | 'interrupt'}
-  | {readonly kind: 'agent' | 'agent-late' | 'qemu' | 'power'; readonly host: string}
+  | {readonly kind: 'agent' | 'agent-soon' | 'agent-late' | 'both' | 'qemu' | 'power'; readonly host: string}
 
 /** Where a fault strikes: at the n-th point that an operation passes. */
 export interface Strike {
@@ -57,6 +60,8 @@ export class World {
   acked: number[] = new Array<number>(sectors).fill(0)
   /** memory with acknowledged writes in it was lost with a host: only a person may accept that */
   scratchLost = false
+  /** a host whose copy a person gives up: nobody counts on what it answers any more */
+  discarded: string | undefined
   /** the first rule that did not hold; operations may swallow errors, this stays */
   broken: Violation | undefined
   strike: Strike | undefined
@@ -67,6 +72,7 @@ export class World {
   #passed = 0
   #version = 0
   #nowMs = 1_000_000
+  #returning: {readonly host: Host; moments: number} | undefined
   #random: () => number
 
   constructor(init: {seed: number; qemuFacts: QemuFacts; hosts?: readonly string[]}) {
@@ -130,25 +136,26 @@ export class World {
   async apply(fault: Fault): Promise<void> {
     switch (fault.kind) {
       case 'command':
-        if (this.command !== undefined) this.command.dead = true
-        for (const drop of this.command?.drops ?? []) drop()
+        this.#killCommand()
         return
       case 'interrupt':
         this.command?.interrupt.abort(new Error('interrupted by SIGINT'))
         return
       case 'agent':
+      case 'both':
+      case 'agent-soon':
       case 'agent-late': {
+        if (fault.kind === 'both') this.#killCommand()
         const host = this.host(fault.host)
         host.agent?.die()
         host.agent = undefined
         if (fault.kind === 'agent') await this.startAgent(host)
+        if (fault.kind === 'agent-soon') this.#returning = {host, moments: 1 + Math.floor(this.#random() * 12)}
         return
       }
       case 'qemu': {
         const host = this.host(fault.host)
-        if (host.qemu === undefined) return
-        host.endQemu(this.layout)
-        if (host.protection.active) host.protection.latched.push('qemu-gone')
+        if (host.qemu !== undefined) this.#lose(host)
         return
       }
       case 'power': {
@@ -157,6 +164,38 @@ export class World {
         host.powerOff(this.layout)
       }
     }
+  }
+
+  #killCommand(): void {
+    if (this.command !== undefined) this.command.dead = true
+    for (const drop of this.command?.drops ?? []) drop()
+  }
+
+  /** QEMU ends, and nobody of colo's ended it. */
+  #lose(host: Host): void {
+    const missed = host.qemu?.missedWrites === true
+    host.endQemu(this.layout)
+    host.agent?.qemuGone(missed)
+    if (host.protection.active) host.protection.latched.push('qemu-gone')
+  }
+
+  /** The guest is off and its disks are flushed: QEMU ends in order, and takes its sockets with it. */
+  powerOff(host: Host): void {
+    host.socket = false
+    this.#lose(host)
+  }
+
+  /** A guest that was told to power off does so, whoever is there to see it. */
+  #poweringOff(host: Host): void {
+    const {qemu, agent} = host
+    if (qemu?.powering === undefined) return
+    qemu.powering--
+    if (qemu.powering === momentsToEnd) {
+      qemu.status = 'shutdown'
+      agent?.shutdown('guest')
+    }
+    if (qemu.powering === momentsToEnd - 2) agent?.shutdown('host')
+    if (qemu.powering === 0) this.powerOff(host)
   }
 
   async startAgent(host: Host): Promise<void> {
@@ -172,9 +211,9 @@ export class World {
     this.scratchLost = false
   }
 
-  /** Everything is switched on again. */
-  async repairHosts(): Promise<void> {
-    for (const host of this.hosts) {
+  /** Everything is switched on again, or only these. */
+  async repairHosts(names?: readonly string[]): Promise<void> {
+    for (const host of this.hosts.filter(({name}) => names?.includes(name) !== false)) {
       host.on = true
       await this.startAgent(host)
     }
@@ -183,8 +222,10 @@ export class World {
   /** What happens without anybody's doing: the client writes, a commit ends, agents look around. */
   async background(): Promise<void> {
     this.#nowMs += 1
+    if (this.#returning !== undefined && this.#returning.moments-- === 0) await this.startAgent(this.#returning.host)
     this.#clientWrites()
     for (const host of this.hosts) {
+      this.#poweringOff(host)
       const {qemu, agent} = host
       if (qemu?.merging === true && this.#random() < 0.15) {
         qemu.merged()
@@ -222,7 +263,7 @@ export class World {
     const {qemu} = first.host
     qemu?.write(sector, version)
     if (first.how === 'joint') qemu?.stream?.secondary.write(sector, version)
-    this.acked[sector] = version
+    if (first.host.name !== this.discarded) this.acked[sector] = version
   }
 
   /** @throws {Violation} */
@@ -234,12 +275,15 @@ export class World {
       const {record} = host
       const granted =
         record?.role === 'primary' && record.marks.stale === undefined && (how === 'joint' || record.alone)
-      if (!granted)
+      if (!granted && host.name !== this.discarded)
         throw this.#violation(`S2: ${host.name} is released (${how}) without a grant: ${JSON.stringify(gist(host))}`)
-      if (!this.#isComplete(host.copy))
+      if (host.name !== this.discarded && !this.#isComplete(host.copy))
         throw this.#violation(`S4: ${host.name} answers clients and misses acknowledged writes`)
     }
-    for (const host of this.hosts) this.#checkPromotable(host)
+    for (const host of this.hosts) {
+      this.#checkPromotable(host)
+      this.#checkStopped(host)
+    }
     if (!this.scratchLost && !this.hosts.some((host) => this.#isComplete(host.copy)))
       throw this.#violation('S5: no copy holds all acknowledged writes any more')
   }
@@ -256,6 +300,15 @@ export class World {
     )
     if (!outdated && !this.#isComplete(host.copy))
       throw this.#violation(`S4: ${host.name} says it may take over and misses acknowledged writes`)
+  }
+
+  /** A copy that says it was stopped cleanly has everything, or the other side has gone on. */
+  #checkStopped(host: Host): void {
+    const {record} = host
+    if (record?.clean !== true || currencyOf(record) === 'stale' || this.#isComplete(host.copy)) return
+    const rival = this.hosts.find((each) => each !== host && each.record?.alone === true)?.record
+    if (rival !== undefined && kinship(record.generation, rival.generation) === 'older') return
+    throw this.#violation(`S4: ${host.name} says it was stopped cleanly and misses acknowledged writes`)
   }
 
   #isComplete(copy: readonly number[]): boolean {

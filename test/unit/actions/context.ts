@@ -152,6 +152,7 @@ export function world(options: {readonly version?: {major: number; minor: number
       },
       followCommit: () => {
         calls.push('followCommit')
+        return Promise.resolve()
       },
     },
   }

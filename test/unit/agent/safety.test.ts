@@ -62,7 +62,7 @@ test('the commit is followed to its end although QEMU answers late, or the recor
       },
       onProblem: (text) => problems.push(text),
     })
-    follower.start()
+    void follower.start()
   })
   await done
   assert.equal(problems.length, 1, problems.join('; '))
@@ -101,9 +101,40 @@ test('a disk whose overlays have left the chain is noted while the others go on:
     clock.onPass = () => {
       left = left.slice(-1) // the first disk is merged
     }
-    follower.start()
+    void follower.start()
   })
   assert.deepEqual(told, [disks.slice(-1).map(({spec}) => spec.name)])
+})
+
+test('a commit that was over before anybody followed it is noted before the step that follows it is done', async () => {
+  const clock = new FakeClock()
+  const session = new FakeSession(clock)
+  const {disks} = layoutOf(specOf())
+  let graphs = 0
+  session.on({
+    'query-colo-status': () => ({mode: 'none', 'last-mode': 'secondary', reason: 'request'}),
+    'x-debug-query-block-graph': () => {
+      graphs++
+      return {nodes: disks.map(({quorum}, id) => ({id, name: quorum, type: 'block-driver'})), edges: []}
+    },
+  })
+  const noted: string[] = []
+  const follower = new CommitFollower({
+    clock,
+    qmp: () => Promise.resolve(session),
+    disks: () => disks,
+    onProgress: () => Promise.resolve(),
+    onDone: async () => {
+      await clock.sleep(5)
+      noted.push('done')
+    },
+    onProblem: (text) => assert.fail(text),
+  })
+  await follower.start()
+  assert.deepEqual(noted, ['done'])
+  assert.ok(graphs > 0)
+  // somebody who comes when nothing is followed any more is not kept waiting
+  await follower.start()
 })
 
 test('a start merges the overlays of the disks that still need it only', () => {

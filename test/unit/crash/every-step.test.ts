@@ -11,7 +11,7 @@ import {suite} from '../../support/suite.js'
  * ones; the hosts are a model (test/support/world). COLO_EVERY_STEP runs are drawn by COLO_SEED; `npm run soak -- --model` runs all.
  */
 const test = suite('any step may be the last')
-const runs = Number(process.env['COLO_EVERY_STEP'] ?? 60)
+const runs = Number(process.env['COLO_EVERY_STEP'] ?? 84)
 const seed = Number(process.env['COLO_SEED'] ?? 20_261_120)
 
 for (const scenario of scenarios) {

@@ -7,11 +7,100 @@ import {layoutOf} from '../../../src/pair/layout.js'
 import {otherRemedy} from '../../../src/pair/remedy.js'
 import {memberOf, recordOf, seen, specOf} from '../../support/pair-fixtures.js'
 import {suite} from '../../support/suite.js'
-import {placesIn, prepared, scenarios, type Scenario} from '../../support/world/scenarios.js'
+import {labelsIn, placesIn, prepared, runStruck, scenarios, type Scenario} from '../../support/world/scenarios.js'
+import type {Fault} from '../../support/world/world.js'
 import {world} from '../actions/context.js'
 
 const test = suite('run again')
 const create = scenarios.find(({name}) => name === 'create') as Scenario
+
+interface Case {
+  readonly what: string
+  readonly scenario: string
+  /** the last place of the operation that is called so */
+  readonly at: string
+  readonly fault: Fault
+}
+
+/** Found by the soak, live or in the model. */
+const found: readonly Case[] = [
+  {
+    what: 'the record of a copy that is still there stays, when its agent is back in the middle of taking back',
+    scenario: 'create',
+    at: 'beta incoming: after',
+    fault: {kind: 'agent-soon', host: 'beta'},
+  },
+  {
+    what: 'a commit that was over before it was followed is not done again over newer writes (S4)',
+    scenario: 'planned failover',
+    at: 'beta announce: after',
+    fault: {kind: 'qemu', host: 'beta'},
+  },
+  {
+    what: 'a test-failover is finished by the command it names',
+    scenario: 'test-failover',
+    at: 'beta lost-heartbeat: after',
+    fault: {kind: 'command'},
+  },
+  {
+    what: 'a start that left only its note is finished by start',
+    scenario: 'start of two equal copies',
+    at: 'alpha intent.clear: called',
+    fault: {kind: 'agent', host: 'alpha'},
+  },
+  {
+    what: 'an apply that left only its note is finished by apply',
+    scenario: 'apply',
+    at: 'beta intent.clear: called',
+    fault: {kind: 'agent-late', host: 'beta'},
+  },
+  {
+    what: 'an apply that needs a checkpoint says what brings one',
+    scenario: 'apply',
+    at: 'alpha checkpoint: before',
+    fault: {kind: 'qemu', host: 'beta'},
+  },
+  {
+    what: 'a stop that was cut off before it tidied up is finished by stop',
+    scenario: 'stop',
+    at: 'beta stop-follow: after',
+    fault: {kind: 'command'},
+  },
+  {
+    what: 'a stop whose agent died when the guest was off is past its point of no return',
+    scenario: 'stop, power cut',
+    at: 'alpha power-off: after',
+    fault: {kind: 'agent', host: 'alpha'},
+  },
+  {
+    what: 'a suspend whose primary died says how to start it',
+    scenario: 'suspend',
+    at: 'alpha record-change: after',
+    fault: {kind: 'qemu', host: 'alpha'},
+  },
+  {
+    what: 'a replace whose primary lost its power says how to start it',
+    scenario: 'replace, secondary alive',
+    at: 'alpha steps.run: answered',
+    fault: {kind: 'power', host: 'alpha'},
+  },
+  {
+    what: 'a destroy leaves no note of itself on a host without a record',
+    scenario: 'destroy',
+    at: 'beta record-remove: after',
+    fault: {kind: 'agent-late', host: 'beta'},
+  },
+]
+
+for (const {what, scenario: name, at, fault} of found) {
+  test(`S5: ${what}`, async () => {
+    const scenario = scenarios.find((each) => each.name === name)
+    assert.ok(scenario)
+    const place = (await labelsIn(scenario)).lastIndexOf(at)
+    assert.ok(place >= 0, `no "${at}" in ${name}`)
+    for (const seed of [1, 2, 3, 4]) await runStruck(scenario, {at: place, fault, seed})
+  })
+}
 
 test('S5: create run again goes on with the guest that an interrupted one had started', async () => {
   const places = await placesIn(create)

@@ -13,7 +13,13 @@ import {suite} from '../../support/suite.js'
 
 const test = suite('run-plan')
 
-const step = (id: string): Step => ({id, host: id.slice(0, 1), label: id, actions: [], undo: [{kind: 'announce'}]})
+const step = (id: string): Step => ({
+  id,
+  host: id.slice(0, 1),
+  label: id,
+  actions: [],
+  undo: [{kind: id.endsWith('record') ? 'record-remove' : 'announce'}],
+})
 
 const plan = (ids: readonly string[], pointOfNoReturn?: string): Plan => ({
   id: 'p1',
@@ -33,6 +39,8 @@ interface Script {
   readonly locked?: boolean
   /** step at which the connection is lost, after the agent was told of it */
   readonly lost?: string
+  /** step that cannot be taken back */
+  readonly stuck?: string
   /** what intent.read says then; none: no answer */
   readonly intent?: {readonly plan: string; readonly committed: boolean}
   /** observed when the plan was made, and under the lock */
@@ -50,7 +58,8 @@ function agent(host: string, log: string[], script: Script = {}): AgentClient {
     const ids = params.steps?.map(({id}) => id) ?? []
     log.push([host, method, ...ids].join(' '))
     if (method === 'lock.acquire' && script.locked === true) throw new ConflictError('held by root@x pid 1')
-    if (method === 'steps.undo') return {failures: []}
+    if (method === 'steps.undo')
+      return {failures: ids.filter((id) => id === script.stuck).map((id) => ({step: id, message: 'stuck'}))}
     if (method === 'pairs.observe') return {members: [{host, record: script.records?.[1]}]}
     if (method === 'hello' && script.lost !== undefined && script.intent === undefined)
       throw new UnreachableError(host, 'gone')
@@ -189,6 +198,15 @@ test('one that the agent did not pass is taken back', async () => {
   const lost = {lost: 'b1', intent: {plan: 'p1', committed: false}}
   const {log} = await runOn(['a1', 'b1', 'a2'], {b: lost}, {point: 'b1'})
   assert.ok(log.includes('a steps.undo a1'))
+})
+
+test('S5: what could not be taken back keeps its record: without one nobody could end it', async () => {
+  const steps = ['b/record', 'a/record', 'b/domain', 'a/copy']
+  const {error, log} = await runOn(steps, {a: {fails: 'a/copy'}, b: {stuck: 'b/domain'}})
+  assert.is(error?.message, 'a/copy failed')
+  const undone = log.filter((line) => line.includes('undo'))
+  assert.equal(undone, ['a steps.undo a/copy', 'b steps.undo b/domain', 'a steps.undo a/record'])
+  assert.not.ok(log.some((line) => line.includes('intent.clear')))
 })
 
 test('neighbours of one host form a batch', () => {
