@@ -27,8 +27,8 @@ const found: readonly Case[] = [
   {
     what: 'the record of a copy that is still there stays, when its agent is back in the middle of taking back',
     scenario: 'create',
-    at: 'beta incoming: after',
-    fault: {kind: 'agent-soon', host: 'beta'},
+    at: 'alpha firewall present: after',
+    fault: {kind: 'agent-soon', host: 'alpha'},
   },
   {
     what: 'a commit that was over before it was followed is not done again over newer writes (S4)',
@@ -67,10 +67,10 @@ const found: readonly Case[] = [
     fault: {kind: 'command'},
   },
   {
-    what: 'a stop whose agent died when the guest was off is past its point of no return',
+    what: 'a stop that cannot go on says what can',
     scenario: 'stop, power cut',
-    at: 'alpha power-off: after',
-    fault: {kind: 'agent', host: 'alpha'},
+    at: 'alpha guest stopped',
+    fault: {kind: 'agent-late', host: 'alpha'},
   },
   {
     what: 'a suspend whose primary died says how to start it',
@@ -87,8 +87,8 @@ const found: readonly Case[] = [
   {
     what: 'a destroy leaves no note of itself on a host without a record',
     scenario: 'destroy',
-    at: 'beta record-remove: after',
-    fault: {kind: 'agent-late', host: 'beta'},
+    at: 'alpha record-remove: after',
+    fault: {kind: 'both', host: 'alpha'},
   },
 ]
 

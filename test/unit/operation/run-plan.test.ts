@@ -17,7 +17,7 @@ const step = (id: string): Step => ({
   id,
   host: id.slice(0, 1),
   label: id,
-  actions: [],
+  actions: id.endsWith('off') ? [{kind: 'power-off', how: 'button', timeoutMs: 1}] : [],
   undo: [{kind: id.endsWith('record') ? 'record-remove' : 'announce'}],
 })
 
@@ -185,6 +185,14 @@ test('a point of no return that the agent passed while the connection was lost i
   const lost = {lost: 'b1', intent: {plan: 'p1', committed: true}}
   const {log, error} = await runOn(['a1', 'b1', 'a2'], {b: lost}, {point: 'b1'})
   assert.match(error?.hint ?? '', /cannot be taken back any more; finish it: colo pair failover web1/)
+  assert.not.ok(log.some((line) => line.includes('steps.undo') || line.includes('intent.clear')))
+})
+
+test('S5: a guest that is off cannot be switched on again by taking back: its record says so when the agent had no time to', async () => {
+  const records = [recordOf('primary'), recordOf('primary', {clean: true})] as const
+  const lost = {lost: 'b/off', intent: {plan: 'p1', committed: false}, records}
+  const {log, error} = await runOn(['a/button', 'b/off', 'a/follow'], {b: lost}, {point: 'b/off'})
+  assert.match(error?.hint ?? '', /cannot be taken back any more; finish it/)
   assert.not.ok(log.some((line) => line.includes('steps.undo') || line.includes('intent.clear')))
 })
 
