@@ -1,12 +1,11 @@
-import {isDeepStrictEqual} from 'node:util'
 import {ColoError, ConflictError, InterruptedError, isConflict, TimedOutError, UnreachableError} from '../errors.js'
 import type {AgentClient} from '../host/agent-client.js'
 import type {HostEntry} from '../pair/inventory.js'
 import type {StepProgress} from '../agent/protocol.js'
-import {cleanStopOf} from '../pair/clean-stop.js'
-import type {PairRecord} from '../pair/record.js'
-import type {Plan, Step} from '../plan/plan.js'
+import type {Plan} from '../plan/plan.js'
+import {batches, withoutRecord, type Batch} from './batches.js'
 import type {OperationContext} from './context.js'
+import {authorityText, holds} from './records-say.js'
 import type {TimelineEntry} from './result.js'
 import type {Side} from './sides.js'
 
@@ -341,46 +340,6 @@ function interrupted(plan: Plan, cause: unknown): InterruptedError {
   return new InterruptedError(`interrupted: ${plan.title}; what was done has been taken back`, {cause})
 }
 
-/** The record says already what this step writes into it, or has the agent note. */
-function holds(record: PairRecord | undefined, {actions}: Step): boolean {
-  if (record !== undefined && actions.some(({kind}) => kind === 'power-off')) return cleanStopOf(record) !== undefined
-  const changes = actions.flatMap((action) => (action.kind === 'record-change' ? [action.change] : []))
-  return (
-    record !== undefined &&
-    changes.length > 0 &&
-    changes.every((change) => isDeepStrictEqual({...record, ...change}, {...record}))
-  )
-}
-
-/** What is left of a pair on a host can only be ended while its record is there: that stays, too. */
-function withoutRecord({host, steps}: Batch): Batch {
-  const removes = ({undo}: Step): boolean => undo?.some(({kind}) => kind === 'record-remove') === true
-  return {host, steps: steps.filter((step) => !removes(step))}
-}
-
-/** The fields of a record that other operations change, as one text. */
-function authorityText(record: PairRecord | undefined): string {
-  if (record === undefined) return 'no record'
-  const {uuid, role, peer, generation, alone, wasProtected} = record
-  return [uuid, role, peer, generation.id, alone, wasProtected].join(' ')
-}
-
 function textOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
-}
-
-interface Batch {
-  readonly host: string
-  readonly steps: readonly Step[]
-}
-
-/** Neighbouring steps of one host go to its agent together. */
-export function batches(steps: readonly Step[]): Batch[] {
-  const grouped: Array<{host: string; steps: Step[]}> = []
-  for (const step of steps) {
-    const last = grouped.at(-1)
-    if (last?.host === step.host) last.steps.push(step)
-    else grouped.push({host: step.host, steps: [step]})
-  }
-  return grouped
 }

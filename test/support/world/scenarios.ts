@@ -114,6 +114,7 @@ export const scenarios: readonly Scenario[] = [
     line: 'start web1',
     goal: 'protected',
     undone: ['stopped'],
+    again: true,
   },
   {
     name: 'start of two equal copies, roles swapped',
@@ -121,6 +122,7 @@ export const scenarios: readonly Scenario[] = [
     line: 'start web1 --on beta',
     goal: 'protected',
     undone: ['stopped'],
+    again: true,
   },
   {
     name: 'start --alone',
