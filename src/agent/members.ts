@@ -2,6 +2,7 @@ import type {Files} from '../os/files.js'
 import {parsePairName} from '../pair/names.js'
 import type {PairRecord} from '../pair/record.js'
 import {Member, type MemberDeps} from './member.js'
+import {sweep} from './sweep.js'
 
 /** All pairs of this host, by name. */
 export class Members {
@@ -16,9 +17,12 @@ export class Members {
 
   /** Opens every pair that left something on the disk. Settles when each is known, or has a problem that was told. */
   async start(): Promise<void> {
+    const {roots, clock} = this.#deps
+    const beganMs = clock.now()
     await Promise.all(
       (await this.names()).map(async (name) => {
         try {
+          await sweep(this.#files, `${roots.stateRoot}/${name}`, beganMs)
           await this.open(name)
         } catch (error) {
           this.#deps.problem(`${name}: ${(error as Error).message}`)

@@ -32,7 +32,7 @@ export async function openStream(address: string): Promise<Stream> {
   return {
     stop: async () => {
       child.write('stop\n')
-      const summary = JSON.parse(await child.nextLine(20_000)) as StreamSummary
+      const summary = JSON.parse(await child.nextLine(75_000)) as StreamSummary
       await child.end()
       return summary
     },

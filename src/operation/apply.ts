@@ -224,6 +224,8 @@ async function change(
   found: FoundPair,
   {leader, status, after, options}: Change,
 ): Promise<void> {
+  const silent = found.sides.find((side) => 'problem' in side)
+  if (silent !== undefined && 'problem' in silent) throw silent.problem // both records must say the same
   const inLockStep = leader.vm?.coloMode === 'primary'
   if (inLockStep && status.state === 'suspect' && !isOnlyInterrupted(status)) {
     throw new StateError(
@@ -232,8 +234,6 @@ async function change(
       {hint: otherRemedy(status, 'colo pair apply -f FILE')},
     )
   }
-  const silent = found.sides.find((side) => 'problem' in side)
-  if (silent !== undefined && 'problem' in silent) throw silent.problem // both records must say the same
   const known = knownOf(found.sides.map(seenOf))
   const plan = planApply({
     planId: context.newId(),

@@ -60,7 +60,7 @@ process.stdin.on('data', (text) => {
   if (!String(text).includes('stop')) return
   clearInterval(timer)
   // what is under way gets a moment to come back, bounded
-  const until = performance.now() + 10_000
+  const until = performance.now() + 60_000 // after a long silence the next retransmission may be half a minute away
   const wait = setInterval(() => {
     if (sentAt.size > 0 && performance.now() < until) return
     clearInterval(wait)

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import {readdirSync, statSync, writeFileSync} from 'node:fs'
 import {join} from 'node:path'
 import {EventRecorder} from '../../../src/agent/event-recorder.js'
+import {sweep} from '../../../src/agent/sweep.js'
 import {nodeFiles} from '../../../src/os/files-node.js'
 import {suite} from '../../support/suite.js'
 import {temporaryDirectory} from '../../support/temporary-directory.js'
@@ -17,6 +18,17 @@ test('an atomic write replaces the file with its mode and leaves nothing beside 
   assert.equal(statSync(path).mode & 0o777, 0o600)
   await assert.rejects(nodeFiles.writeAtomic(join(directory, 'none/x'), 'new', 0o600))
   assert.deepEqual(readdirSync(directory), ['a.json'])
+})
+
+test('S5: what a killed agent had not written to the end goes when the next one starts; what that one writes stays', async (t) => {
+  const directory = temporaryDirectory(t, 'files')
+  const left = ['intent.json.0123456789ab.tmp', 'record.json.ba9876543210.tmp']
+  for (const name of [...left, 'record.json', 'mine.tmp']) writeFileSync(join(directory, name), '')
+  await sweep(nodeFiles, directory, 0)
+  assert.equal(readdirSync(directory).length, 4)
+  await sweep(nodeFiles, directory, Date.now() + 3_600_000)
+  assert.deepEqual(readdirSync(directory).sort(), ['mine.tmp', 'record.json'])
+  await sweep(nodeFiles, join(directory, 'none'), 0)
 })
 
 test('what is absent is absent, not an error', async (t) => {
