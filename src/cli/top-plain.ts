@@ -44,12 +44,15 @@ export async function runPlain(
   const fleet = new Fleet(context, {intervalMs: settings.intervalMs, emit: dispatch})
   if (settings.place.kind === 'detail') fleet.focus(settings.place.pair)
   const running = fleet.run(signal)
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(firstMs)])
+  // a signal of AbortSignal.timeout that nothing but AbortSignal.any knows may be collected, and then never fires (Node 20)
+  const limit = new AbortController()
+  const timer = setTimeout(() => limit.abort(), firstMs)
+  const late = AbortSignal.any([signal, limit.signal])
+  late.addEventListener('abort', () => told(), {once: true})
   try {
-    while (!isComplete(model) && !limit.aborted) {
+    while (!isComplete(model) && !late.aborted) {
       await new Promise<void>((resolve) => {
         told = resolve
-        limit.addEventListener('abort', () => resolve(), {once: true})
       })
     }
     for (let n = 0; !signal.aborted; n++) {
@@ -63,21 +66,17 @@ export async function runPlain(
     }
     return documentOf(model)
   } finally {
+    clearTimeout(timer)
     end.abort()
     fleet.focus(undefined)
     await running
   }
 }
 
-/** Every host answered or is lost, and every pair of those has its figures. */
+/** Every host answered or is lost, and the pairs of those are known: the fleet tells of them together with their hosts. */
 function isComplete({data}: Model): boolean {
-  const hosts = [...data.hosts.values()]
-  const pairs = [...data.pairs.values()]
-  return (
-    hosts.every(({state}) => state !== 'connecting') &&
-    pairs.every(({status}) => status !== undefined) &&
-    (pairs.length > 0 || hosts.every(({state}) => state === 'lost'))
-  )
+  const isHeard = [...data.hosts.values()].every(({state}) => state !== 'connecting')
+  return isHeard && [...data.pairs.values()].every(({status}) => status !== undefined)
 }
 
 function documentOf({data, only}: Model): TopDocument {

@@ -149,6 +149,7 @@ export class Fleet {
     for (const [pair, {record}] of this.#membersOfAll()) {
       if (host.members.has(pair) || record?.peer === host.entry.name) this.#dirty.add(pair)
     }
+    this.#tell()
   }
 
   /** Never settles while the connection lives. */

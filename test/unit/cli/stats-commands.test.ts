@@ -49,6 +49,15 @@ test('top without a terminal prints the pairs once; as a document it fits its sc
   assert.match(hosts.stdout, /alpha +answers[^]*beta +answers/)
 })
 
+test('top without a pair to show ends, too, as soon as the hosts have answered', async () => {
+  const hosts = scripted({alpha: {events: []}, beta: {events: []}})
+  const json = await runCommand(hosts.wire(Top as Command.Class), ['--json', '--interval', '250ms'])
+  assert.equal(json.exit, 0, json.stderr)
+  const {pairs, hosts: found} = JSON.parse(json.stdout) as {pairs: unknown[]; hosts: Array<{state: string}>}
+  assert.deepEqual([pairs, found.map(({state}) => state)], [[], ['up', 'up']])
+  assert.equal(hosts.open(), 0)
+})
+
 test('top of one pair prints its detail; an odd name or interval is refused before anything is asked', async () => {
   const detail = await runCommand(wired(Top), ['web1', '--plain', '--interval', '250ms'])
   assert.match(detail.stdout, /^web1 +protected[^]*CHECKPOINTS[^]*PACKET PATH/m)
