@@ -67,10 +67,12 @@ Without a terminal, with --plain or --json it prints the same once and ends. It 
     if (plain) {
       const {runPlain} = await import('../src/cli/top-plain.js')
       const size = {columns: Math.max(80, process.stdout.columns ?? 120), rows: 200}
-      return runPlain(
+      const document = await runPlain(
         {context, settings},
         {count: this.jsonEnabled() ? 1 : flags.count, size, print: (text) => this.log(text.trimEnd())},
       )
+      if (context.signal.aborted) this.endWith(exitCodes.interrupted)
+      return document
     }
     const [{runTop}, {openTerminal}] = await Promise.all([
       import('../src/cli/top.js'),

@@ -1,6 +1,7 @@
 import {BaseCommand} from '../../src/cli/base-command.js'
 import {hosts, output, pairName, specFile} from '../../src/cli/flags.js'
 import {printList} from '../../src/cli/list-output.js'
+import {prose} from '../../src/cli/prose.js'
 import {specOf} from '../../src/cli/spec-source.js'
 import {exitCodes} from '../../src/exit-codes.js'
 import type {DiskCheck} from '../../src/operation/disk.js'
@@ -17,7 +18,8 @@ export default class DiskCheckCommand extends BaseCommand {
   static override hasOutput = true
   static override summary = 'compare the images on both hosts with the spec'
   static override description =
-    'Looks at every image on both hosts and changes nothing. Ends with 6 when one does not fit.'
+    prose(`Looks at every image on both hosts and changes nothing. Ends with 6 when one is missing or does not fit. Before there is a pair, an
+image that is missing on the secondary's host is right: "<%= config.bin %> pair create" makes it.`)
   static override examples = [
     '<%= config.bin %> <%= command.id %> web1',
     '<%= config.bin %> <%= command.id %> -f web1.yaml -o wide',
@@ -48,7 +50,7 @@ export default class DiskCheckCommand extends BaseCommand {
 const columns: readonly Column<DiskCheck>[] = [
   {title: 'HOST', value: ({host}) => host},
   {title: 'DISK', value: ({disk}) => disk},
-  {title: 'RESULT', value: ({ok}) => (ok ? 'pass' : 'fail')},
+  {title: 'RESULT', value: ({ok, image}) => (ok ? (image.exists ? 'pass' : 'to be made') : 'fail')},
   {title: 'FORMAT', value: ({image}) => image.format},
   {
     title: 'SIZE',

@@ -4,10 +4,10 @@ import {specOf} from '../../src/cli/spec-source.js'
 import {prose} from '../../src/cli/prose.js'
 
 export default class DiskPrepare extends OperationCommand {
-  static override summary = 'make the images of a spec that are missing'
+  static override summary = "make the images of a spec that are missing on the primary's host"
   static override description =
-    prose(`Creates each image on both hosts with format and size of the spec. An image that is there and fits is left as it is; one that does
-not fit is refused.`)
+    prose(`Creates each image on the primary's host, blank, with format and size of the spec. An image that is there and fits is left as it is;
+one that does not fit is refused. The secondary's images are made by "<%= config.bin %> pair create", which copies the disks.`)
   static override examples = [
     '<%= config.bin %> <%= command.id %> -f web1.yaml',
     '<%= config.bin %> <%= command.id %> -f web1.yaml --dry-run',

@@ -15,7 +15,7 @@ const several = {...imports, multiple: true as const, multipleNonGreedy: true}
 export default class PairCreate extends OperationCommand {
   static override summary = 'make a protected pair from a spec, or from an existing libvirt domain'
   static override description =
-    prose(`Checks the spec and both hosts, makes what is missing (images, overlays, network), starts both copies, brings disks and memory
+    prose(`Checks the spec and both hosts, makes what is missing (the secondary's images, overlays, network), starts both copies, brings disks and memory
 level while the guest runs, and ends when a checkpoint has been completed and the pair is verified as protected. What was made is taken
 back when a step fails before that. Run again after it was cut off, it goes on with the guest that runs already.
 

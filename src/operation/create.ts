@@ -1,5 +1,5 @@
 import {isDeepStrictEqual} from 'node:util'
-import {ConflictError, PreflightError} from '../errors.js'
+import {ConflictError} from '../errors.js'
 import type {AgentClient} from '../host/agent-client.js'
 import {blocking, checkPair, type Check} from '../host/preflight.js'
 import {firstGeneration} from '../pair/generation.js'
@@ -14,6 +14,7 @@ import {openCandidates, type Candidate, type Candidates} from './candidates.js'
 import {settle} from './final-status.js'
 import {memberXmlOf} from './member-xml.js'
 import {plainDefinition} from './plain-definition.js'
+import {preflightError} from './preflight-error.js'
 import {identityFor, withScratch} from './prepare-create.js'
 import {dryRunOf, type OperationResult} from './result.js'
 import {mustBeProtected, resyncPair, settleMs} from './resync.js'
@@ -164,16 +165,8 @@ function refuseExisting({primary, secondary}: Candidates, spec: PairSpec): void 
   }
 }
 
-/** All failed checks in one error: the first as the message, every one with its remedy in the hint. */
-function refuseFailed(pair: string, failed: readonly Check[]): void {
-  const [first] = failed
-  if (first === undefined) return
-  const line = ({id, host, message, remedy}: Check): string =>
-    `${host === undefined ? '' : `${host}: `}${message} (check ${id})${remedy === undefined ? '' : `; ${remedy}`}`
-  const where = first.host === undefined ? '' : `${first.host}: `
-  throw new PreflightError(first.id, `cannot create ${pair}: ${where}${first.message}`, {
-    hint: failed.map(line).join('\n'),
-  })
+function refuseFailed(pair: string, [first, ...others]: readonly Check[]): void {
+  if (first !== undefined) throw preflightError(`cannot create ${pair}`, first, others)
 }
 
 /** A create of this pair died in the middle: its intent is there and nobody holds the lock. */

@@ -68,10 +68,14 @@ export async function checkDisks(context: OperationContext, spec: PairSpec): Pro
       const paths = spec.disks.flatMap((disk) => onHost(disk.image, host) ?? [])
       const client = await context.connect(entryOf(context, host), context.signal)
       try {
-        const facts = await client.call('host.facts', {want: ['images'], images: paths}, {timeoutMs: 20_000})
+        const [facts, {members}] = await Promise.all([
+          client.call('host.facts', {want: ['images'], images: paths}, {timeoutMs: 20_000}),
+          client.call('pairs.observe', {pair: spec.name}, {timeoutMs: 20_000}),
+        ])
+        const isToCome = host === spec.hosts.secondary && members[0]?.record === undefined
         return spec.disks.flatMap((disk) => {
           const image = facts.images.find(({path}) => path === onHost(disk.image, host))
-          return image === undefined ? [] : [checked(host, disk, image)]
+          return image === undefined ? [] : [checked(host, disk, image, isToCome)]
         })
       } finally {
         client.close()
@@ -81,7 +85,9 @@ export async function checkDisks(context: OperationContext, spec: PairSpec): Pro
   return checks.flat()
 }
 
-function checked(host: string, disk: PairSpec['disks'][number], image: ImageFacts): DiskCheck {
+/** @param isToCome  there is no pair yet, and this is the host of its secondary: `create` makes the image */
+function checked(host: string, disk: PairSpec['disks'][number], image: ImageFacts, isToCome: boolean): DiskCheck {
+  if (!image.exists && isToCome) return {host, disk: disk.name, image, ok: true}
   const problem = problemOf(disk, image)
   return {host, disk: disk.name, image, ok: problem === undefined, ...(problem === undefined ? {} : {problem})}
 }

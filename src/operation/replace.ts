@@ -13,6 +13,7 @@ import {openCandidates, type Candidates} from './candidates.js'
 import type {OperationContext} from './context.js'
 import {settle} from './final-status.js'
 import {memberXmlOf} from './member-xml.js'
+import {preflightError} from './preflight-error.js'
 import {withScratch} from './prepare-create.js'
 import {dryRunOf, type OperationResult} from './result.js'
 import {mustBeProtected, resyncPair, settleMs} from './resync.js'
@@ -144,18 +145,9 @@ function refuseFailed(
   const failed = blocking(checks, force).filter(
     ({id, host}) => (host === undefined || host === secondary.entry.name) && !leftByUs(id),
   )
-  const [first] = failed
-  if (first === undefined) return
-  const lines = failed.map(
-    ({id, message, remedy}) => `${message} (check ${id})${remedy === undefined ? '' : `; ${remedy}`}`,
-  )
-  throw new PreflightError(
-    first.id,
-    `cannot move the secondary of ${pair} to ${secondary.entry.name}: ${first.message}`,
-    {
-      hint: lines.join('\n'),
-    },
-  )
+  const [first, ...more] = failed
+  const what = `cannot move the secondary of ${pair} to ${secondary.entry.name}`
+  if (first !== undefined) throw preflightError(what, first, more)
 }
 
 async function planFor(

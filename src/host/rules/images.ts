@@ -20,7 +20,7 @@ export function checkPrimaryImages(
     const image = imageOf(disk, facts)
     if (image === undefined) return [unknownImage(about, disk, facts)]
     if (!image.exists) {
-      const remedy = `copy it there, or make an empty one: \`colo disk prepare\` (qemu-img create -f ${disk.format} ${image.path} ${disk.sizeBytes})`
+      const remedy = `copy it there, or make an empty one: \`colo disk prepare -f FILE\` (qemu-img create -f ${disk.format} ${image.path} ${disk.sizeBytes})`
       return [fail(about, `disk ${disk.name}: ${image.path} does not exist`, remedy)]
     }
     const seen = runs ? {...image, inUse: false} : image
