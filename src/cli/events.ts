@@ -73,7 +73,9 @@ export async function followEvents(
         const onEvent = (event: RecordedEvent): void => print({...event, host: entry.name})
         await client.call('events.read', {pair: from.pair, sinceSeq, follow: true}, {...options, onEvent})
       } catch (error) {
-        if (!context.signal.aborted) throw error
+        // a host of the inventory that has no part in the pair has nothing to follow
+        if (context.signal.aborted || (error instanceof ColoError && error.code === 'not-found')) return
+        throw error
       }
     }),
   )
@@ -105,5 +107,5 @@ function nothingFound(pair: string, silent: PairEventsDocument['silent'], asked:
   const [first] = silent
   if (first !== undefined && silent.length === asked) return new UnreachableError(first.host, first.problem)
   const unasked = silent.length === 0 ? '' : `; ${silent.map(({host}) => host).join(' and ')} did not answer`
-  return new NotFoundError(`no events of ${pair}${unasked}`, {hint: 'colo pair list shows the pairs.'})
+  return new NotFoundError(`no host has events of a pair named ${pair}${unasked}`, {hint: 'see `colo pair list`'})
 }

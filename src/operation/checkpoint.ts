@@ -1,5 +1,6 @@
 import {StateError} from '../errors.js'
 import {assess, authorityOf} from '../pair/assess.js'
+import {otherRemedy} from '../pair/remedy.js'
 import type {Plan} from '../plan/plan.js'
 import {step} from '../plan/parts/steps.js'
 import type {OperationContext} from './context.js'
@@ -18,12 +19,13 @@ export async function checkpointPair(
   try {
     const seen = found.sides.map(seenOf)
     const {primary} = authorityOf(seen)
-    const {state} = assess(pair, seen, context.clock.now())
+    const status = assess(pair, seen, context.clock.now())
     if (primary?.vm?.coloMode !== 'primary') {
-      throw new StateError(`cannot make a checkpoint of ${pair}: it is ${state}`, {
-        actual: state,
-        required: ['protected'],
-      })
+      throw new StateError(
+        `cannot make a checkpoint of ${pair}: it is ${status.state}`,
+        {actual: status.state, required: ['protected']},
+        {hint: otherRemedy(status, `colo pair checkpoint ${pair}`)},
+      )
     }
     const {intervalMs} = primary.record.spec.checkpoint
     const plan: Plan = {

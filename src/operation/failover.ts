@@ -1,4 +1,4 @@
-import {ColoError, RefusedError, StateError} from '../errors.js'
+import {ColoError, RefusedError, StateError, UsageError} from '../errors.js'
 import {AgentError} from '../host/agent-wire.js'
 import {assess, authorityOf, knownOf, type Known} from '../pair/assess.js'
 import {nextGeneration, standing} from '../pair/generation.js'
@@ -42,6 +42,7 @@ const peerGraceMs = {unsaid: 2500, said: 1000} as const
  *
  * @throws {RefusedError} when the target's copy must not take over, or the peer is unknown and nobody confirmed
  * @throws {StateError} when there is nothing to fail over
+ * @throws {UsageError} when `to` is no host of the pair
  */
 export async function failoverPair(
   context: OperationContext,
@@ -116,10 +117,7 @@ function chooseTarget(context: OperationContext, found: FoundPair, options: Fail
   const status = assess(found.pair, seen, context.clock.now())
   if (options.to !== undefined && !found.sides.some(({host}) => host === options.to)) {
     const names = found.sides.map(({host}) => host).join(' and ')
-    throw new StateError(`${options.to} is no host of ${found.pair}; its hosts are ${names}`, {
-      actual: status.state,
-      required: [],
-    })
+    throw new UsageError(`${options.to} is no host of ${found.pair}; its hosts are ${names}`)
   }
   const survivor = known.find(({host}) => host === (options.to ?? naturalTarget(known, primary)?.host))
   if (survivor === undefined) throw noSurvivor(found, options.to)
@@ -198,8 +196,9 @@ function isUsable(member: Known): boolean {
   return member.qmp === 'connected' && member.vm?.coloMode === 'secondary' && currencyOf(member.record) === 'promotable'
 }
 
-function isRunning(member: Known): boolean {
-  return member.qmp === 'connected' && member.vm?.status === 'running'
+/** In the middle of a checkpoint, too: QEMU lets the guest stand still for it and says `colo`. */
+function isRunning({qmp, vm}: Known): boolean {
+  return qmp === 'connected' && (vm?.status === 'running' || vm?.status === 'colo')
 }
 
 function isHealthy(member: Known): boolean {

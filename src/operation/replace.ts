@@ -50,10 +50,11 @@ export async function replacePair(
   try {
     const primary = runningPrimary(context, found, options)
     if (target.name === primary.host) {
-      throw new StateError(`${target.name} is the primary of ${pair}: it cannot be its own secondary`, {
-        actual: 'primary',
-        required: [],
-      })
+      throw new StateError(
+        `${target.name} is the primary of ${pair}: it cannot be its own secondary`,
+        {actual: 'primary', required: []},
+        {hint: `name a third host; to swap the two: colo pair failover ${pair}`},
+      )
     }
     if (target.name === primary.record.peer) return await removeFormer(context, {found, primary, options, extra})
 

@@ -5,7 +5,11 @@ import type {PairStatus} from './status.js'
  *
  * @param except  what was refused, such as `colo pair resync web1`
  */
-export function otherRemedy({pair, reasons}: Pick<PairStatus, 'pair' | 'reasons'>, except: string): string {
+export function otherRemedy(
+  {pair, state, reasons}: Pick<PairStatus, 'pair' | 'state' | 'reasons'>,
+  except: string,
+): string {
   const remedies = reasons.filter(({code}) => code !== 'interrupted').flatMap(({remedy}) => remedy ?? [])
+  if (state === 'stopped') remedies.push(`colo pair start ${pair}`)
   return remedies.find((remedy) => remedy !== except) ?? `colo pair status ${pair}`
 }

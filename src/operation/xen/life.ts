@@ -1,4 +1,4 @@
-import {RefusedError, StateError} from '../../errors.js'
+import {RefusedError, StateError, UsageError} from '../../errors.js'
 import {assess, authorityOf, knownOf, type Known} from '../../pair/assess.js'
 import {cleanStopOf} from '../../pair/clean-stop.js'
 import {kinship, nextGeneration} from '../../pair/generation.js'
@@ -61,7 +61,7 @@ export function xenTarget(context: OperationContext, found: FoundPair, to: strin
   if (splitBrain) throw new RefusedError(`cannot fail over ${pair}: both copies went on alone (split-brain)`)
   if (to !== undefined && !found.sides.some(({host}) => host === to)) {
     const names = found.sides.map(({host}) => host).join(' and ')
-    throw new StateError(`${to} is no host of ${pair}; its hosts are ${names}`, {actual: state, required: []})
+    throw new UsageError(`${to} is no host of ${pair}; its hosts are ${names}`)
   }
   const waiting = known.find((member) => member.record.role === 'secondary' && mayTakeOver(member))
   const natural = primary?.record.alone === true ? primary : (waiting ?? primary)

@@ -7,7 +7,7 @@ import Show from '../../../commands/pair/show.js'
 import Status from '../../../commands/pair/status.js'
 import Wait from '../../../commands/pair/wait.js'
 import type {RecordedEvent} from '../../../src/agent/protocol.js'
-import {StateError} from '../../../src/errors.js'
+import {ColoError, StateError} from '../../../src/errors.js'
 import {memberOf, recordOf} from '../../support/pair-fixtures.js'
 import {suite} from '../../support/suite.js'
 import {problemsOf, readSchema} from './json-schema.js'
@@ -251,6 +251,7 @@ test('events of both hosts in order; a silent host is named', async () => {
     alpha: {events: [event(1, 1000, 'STOP'), event(2, 3000, 'RESUME')]},
     beta: {events: [event(1, 2000, 'MIGRATION')]},
     gamma: {},
+    delta: {unreadable: new ColoError('not-found', 3, 'no pair web1 on this host')},
   }
   const ran = await runCommand(scripted(hosts).wire(Events), ['web1', '--json'])
   const document = json(ran.stdout) as {events: Array<{host: string; type: string}>; silent: unknown[]}
@@ -262,6 +263,7 @@ test('events of both hosts in order; a silent host is named', async () => {
   const last = await runCommand(scripted(hosts).wire(Events), ['web1', '--last', '1'])
   assert.match(last.stdout, /^TIME.*\n1970-01-01T00:00:03\.000Z +alpha +RESUME +n=2\n$/)
   const lines = await runCommand(scripted(hosts).wire(Events), ['web1', '--follow', '--json'])
+  assert.equal(lines.stderr, '', 'a host that has no part in the pair is no error')
   assert.equal(
     lines.stdout
       .trim()

@@ -15,7 +15,7 @@ export interface ScriptedHost {
   readonly stats?: MemberStats
   /** steps.run of this host fails with this */
   readonly failure?: Error
-  /** its agent answers, and cannot tell what it has: pairs.observe fails with this */
+  /** its agent answers, and cannot tell what it has: pairs.observe and events.read fail with this */
   readonly unreadable?: Error
 }
 
@@ -79,6 +79,7 @@ function answers(host: ScriptedHost, method: keyof Methods, params: unknown, opt
     case 'stats.read':
       return readStats(host, params as Methods['stats.read']['params'], options)
     case 'events.read':
+      if (host.unreadable !== undefined) throw host.unreadable
       return {events: host.events ?? []}
     case 'steps.run': {
       const {steps} = params as Methods['steps.run']['params']

@@ -168,7 +168,8 @@ test('S2: the capture filter of a primary in lock-step goes only when its record
 test('a refused command names another one than itself', () => {
   const status = assess('web1', seen(memberOf('primary', {domain: 'absent', qmp: 'absent', vm: undefined})), 0)
   assert.equal(otherRemedy(status, 'colo pair resync web1'), 'colo pair start web1')
-  assert.equal(otherRemedy({pair: 'web1', reasons: []}, 'x'), 'colo pair status web1')
+  assert.equal(otherRemedy({pair: 'web1', state: 'failed', reasons: []}, 'x'), 'colo pair status web1')
+  assert.equal(otherRemedy({pair: 'web1', state: 'stopped', reasons: []}, 'x'), 'colo pair start web1')
 })
 
 test('a peer that answers without a record is a reason', () => {

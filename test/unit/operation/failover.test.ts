@@ -134,6 +134,13 @@ test('without a checkpoint beat the other copy is not waited for', async () => {
   assert.doesNotMatch(ran.stdout, /alpha\/level/)
 })
 
+test('a primary that makes a checkpoint at this very moment lives: the failover is planned', async () => {
+  const vm = {status: 'colo', coloMode: 'primary', migration: 'colo', qemuVersion: '11.1.3'} as const
+  const agents = scripted({alpha: {member: memberOf('primary', {vm})}, beta: {member: memberOf('secondary')}})
+  const ran = await runCommand(agents.wire(Failover), ['web1', '--dry-run', '--json'])
+  assert.match(ran.stdout, /alpha\/level[^]*beta\/trial/)
+})
+
 test('records of two pairs of one name are not taken for two copies of one', async () => {
   const other = memberOf('secondary', {record: recordOf('secondary', {uuid: '6d1f7a52-0000-4000-8000-000000000002'})})
   const {exit, stderr, steps} = await failover({alpha: {member: memberOf('primary')}, beta: {member: other}})
