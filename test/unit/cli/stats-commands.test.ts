@@ -51,7 +51,7 @@ test('top without a terminal prints the pairs once; as a document it fits its sc
 
 test('top without a pair to show ends, too, as soon as the hosts have answered', async () => {
   const hosts = scripted({alpha: {events: []}, beta: {events: []}})
-  const json = await runCommand(hosts.wire(Top as Command.Class), ['--json', '--interval', '250ms'])
+  const json = await runCommand(hosts.wire(Top), ['--json', '--interval', '250ms'])
   assert.equal(json.exit, 0, json.stderr)
   const {pairs, hosts: found} = JSON.parse(json.stdout) as {pairs: unknown[]; hosts: Array<{state: string}>}
   assert.deepEqual([pairs, found.map(({state}) => state)], [[], ['up', 'up']])
