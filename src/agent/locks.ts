@@ -1,4 +1,5 @@
 import {ConflictError, StateError} from '../errors.js'
+import {bootHostOf} from '../pair/boot-owner.js'
 import type {LockHolder} from '../pair/observation.js'
 
 /** Who holds a lock: one connection. Compared by identity. */
@@ -73,8 +74,12 @@ export class Locks {
 }
 
 function conflictOf(pair: string, {owner, purpose, sinceMs}: LockHolder): ConflictError {
+  const host = bootHostOf(owner)
   const since = new Date(sinceMs).toISOString()
   return new ConflictError(`${pair} is being changed by ${owner}: ${purpose}, since ${since}`, {
-    hint: 'wait until it has ended; a lock ends with the command that took it',
+    hint:
+      host === undefined
+        ? 'wait until it has ended; a lock ends with the command that took it'
+        : `wait until it has ended, or end it, and what it did is taken back: systemctl restart colo-agent on ${host}`,
   })
 }

@@ -1,6 +1,6 @@
 import type {Agent} from '../agent/agent.js'
 import {ColoError, RefusedError} from '../errors.js'
-import {bootOwner} from '../operation/boot-owner.js'
+import {bootOwner} from '../pair/boot-owner.js'
 import type {RejoinOutcome} from '../operation/rejoin.js'
 import type {HostEntry, Inventory} from '../pair/inventory.js'
 import type {HostName} from '../pair/spec.js'

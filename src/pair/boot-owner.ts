@@ -2,5 +2,10 @@
 export const bootOwner = (host: string): string => `the agent on ${host}, after its boot`
 
 export function isBootOwner(owner: string): boolean {
-  return /^the agent on .*, after its boot$/.test(owner)
+  return bootHostOf(owner) !== undefined
+}
+
+/** The host whose agent it is. */
+export function bootHostOf(owner: string): string | undefined {
+  return /^the agent on (.*), after its boot$/.exec(owner)?.[1]
 }
