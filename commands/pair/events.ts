@@ -9,7 +9,9 @@ export default class PairEvents extends BaseCommand {
   static override summary = 'show what the agents recorded of a pair'
   static override description =
     prose(`The recorded events of both hosts, oldest first; times are those of the host, in UTC. With --follow it goes on until it is
-interrupted; together with --json it prints one object per line.`)
+interrupted; together with --json it prints one object per line.
+
+Checkpoints come by the second: what they stopped and resumed in a row is one line of the table, without --checkpoints.`)
   static override examples = [
     '<%= config.bin %> <%= command.id %> web1',
     '<%= config.bin %> <%= command.id %> web1 --since 10m',
@@ -23,6 +25,7 @@ interrupted; together with --json it prints one object per line.`)
       summary: 'only later ones: a time such as 10m ago (10m), or 2026-11-20T10:00:00Z',
       helpValue: 'TIME',
     }),
+    checkpoints: Flags.boolean({summary: 'each stop and resume of a checkpoint on a line of its own'}),
     last: Flags.integer({min: 1, summary: 'only the newest ones', helpValue: 'COUNT'}),
   }
 
@@ -35,7 +38,7 @@ interrupted; together with --json it prints one object per line.`)
     const later = fromMs === undefined ? found.events : found.events.filter(({atMs}) => atMs >= fromMs)
     const events = flags.last === undefined ? later : later.slice(-flags.last)
     if (!flags.follow) {
-      this.log(eventTable(events))
+      this.log(eventTable(events, {folded: !flags.checkpoints}))
       for (const {host, problem} of found.silent) this.logToStderr(`${host}: ${problem}`)
       return {...found, events}
     }

@@ -81,16 +81,49 @@ export async function followEvents(
   )
 }
 
-export function eventTable(events: readonly HostEvent[]): string {
-  return renderTable<HostEvent>(
+/** @param folded  stops and resumes in a row, as of checkpoints, are one line */
+export function eventTable(events: readonly HostEvent[], {folded}: {readonly folded: boolean}): string {
+  return renderTable<Row>(
     [
       {title: 'TIME (UTC)', value: ({atMs}) => formatInstant(atMs)},
       {title: 'HOST', value: ({host}) => host},
       {title: 'EVENT', value: ({type}) => type},
-      {title: 'DETAIL', value: dataText},
+      {title: 'DETAIL', value: ({detail}) => detail},
     ],
-    events,
+    folded ? runsOf(events).flatMap(rowsOf) : events.map(rowOf),
   )
+}
+
+interface Row {
+  readonly atMs: number
+  readonly host: string
+  readonly type: string
+  readonly detail: string
+}
+
+const rowOf = (event: HostEvent): Row => ({...event, detail: dataText(event)})
+/** Fewer in a row are as well shown one by one. */
+const foldedFrom = 5
+
+/** A row for what happened often, which bears the time of the last. */
+function rowsOf(run: readonly HostEvent[]): Row[] {
+  const [first, last] = [run[0], run.at(-1)]
+  if (first === undefined || last === undefined || run.length < foldedFrom) return run.map(rowOf)
+  const hosts = [...new Set(run.map(({host}) => host))].sort().join(' ')
+  const detail = `${run.length} of STOP and RESUME since ${formatInstant(first.atMs)}`
+  return [{atMs: last.atMs, host: hosts, type: 'checkpoints', detail}]
+}
+
+/** Neighbours that are stops or resumes without a word, together; each other event by itself. */
+function runsOf(events: readonly HostEvent[]): HostEvent[][] {
+  const runs: HostEvent[][] = []
+  const isBeat = ({type}: HostEvent): boolean => type === 'STOP' || type === 'RESUME'
+  for (const event of events) {
+    const run = runs.at(-1)
+    if (run?.[0] !== undefined && isBeat(run[0]) && isBeat(event)) run.push(event)
+    else runs.push([event])
+  }
+  return runs
 }
 
 export function eventLine(event: HostEvent): string {

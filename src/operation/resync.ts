@@ -168,7 +168,7 @@ function runningPrimary(found: FoundPair, before: PairStatus): Known {
   const [device] = meddlingReasons(pair, primary).filter(({code}) => code === 'device-attached')
   if (device !== undefined) {
     throw new StateError(
-      `cannot resync ${pair}: ${device.message}`,
+      `cannot protect ${pair}: ${device.message}`,
       {actual: before.state, required: ['unprotected']},
       {hint: device.remedy},
     )

@@ -60,7 +60,7 @@ export async function startPair(
       const plan = nothingLeft(context, pair)
       return {pair, changed: false, dryRun: options.dryRun, plan, status, timeline: []}
     }
-    const stale = runningStale(context, found, known)
+    const stale = runningStale(context, found, {known, alone: options.alone, on: options.on})
     const decision = decide(found, known, options)
     const member = known.find(({host}) => host === decision.start)
     if (member === undefined) throw new Error(`the start rules named ${decision.start}, which was not asked`)
@@ -196,7 +196,11 @@ function isBegun({record, domain}: Known, known: readonly Known[]): boolean {
  *
  * @returns the stale copy
  */
-function runningStale(context: OperationContext, {pair, sides}: FoundPair, known: readonly Known[]): Known | undefined {
+function runningStale(
+  context: OperationContext,
+  {pair, sides}: FoundPair,
+  {known, alone, on}: Pick<StartOptions, 'alone' | 'on'> & {readonly known: readonly Known[]},
+): Known | undefined {
   const running = known.filter(({domain}) => domain !== 'absent')
   const isStale = ({record}: Known): boolean => record.marks.stale !== undefined
   const rival = running.find(
@@ -204,6 +208,14 @@ function runningStale(context: OperationContext, {pair, sides}: FoundPair, known
   )
   if (rival === undefined) return running.find(isStale)
   const status = assess(pair, sides.map(seenOf), context.clock.now())
+  const named = alone ?? on
+  if (named !== undefined && status.state === 'protected') {
+    throw new StateError(
+      `cannot start ${pair} on ${named}: it runs, and its primary is on ${status.primary}`,
+      {actual: status.state, required: ['stopped', 'failed']},
+      {hint: `colo pair failover ${pair} --to ${named}`},
+    )
+  }
   throw new StateError(
     `cannot start ${pair}: a copy runs on ${rival.host}`,
     {actual: status.state, required: ['stopped', 'failed']},

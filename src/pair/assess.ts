@@ -145,7 +145,16 @@ function withoutPrimary(pair: string, other: Known | undefined, silent: readonly
       reasons: [...silent.map((each) => ({...each, remedy})), ...latched(other, remedy)],
     }
   }
-  return {state: 'failed', reasons: [...silent, notPromotable(other, pair)]}
+  return {
+    state: 'failed',
+    reasons: [...silent, runs(other) || currency !== 'promotable' ? notPromotable(other, pair) : down(other, pair)],
+  }
+}
+
+/** A good copy, as far as is known here: the other one may have gone on. */
+function down({host, record}: Known, pair: string): Reason {
+  const message = `the copy on ${host} does not run, and nothing is known of the one on ${record.peer}`
+  return reason('not-running', message, {host, remedy: `colo pair start ${pair} --alone ${host}`})
 }
 
 /** Whatever is missing: the primary's copy does not run. */
@@ -205,7 +214,8 @@ function goesOnAlone(pair: string, primary: Known, other: Known | undefined, sil
   if (suspended !== undefined) {
     const message = `the protection was suspended ${suspended}`
     const options = {host, remedy: `colo pair resume ${pair}`}
-    return {state: 'unprotected', qualifier: 'suspended', reasons: [reason('suspended', message, options)]}
+    const reasons = [reason('suspended', message, options), ...meddlingReasons(pair, primary)]
+    return {state: 'unprotected', qualifier: 'suspended', reasons}
   }
   const remedy = `colo pair resync ${pair}`
   const peer = record.peer

@@ -15,12 +15,15 @@ import {
 } from '../support/lab.js'
 import {suite, type T} from '../support/suite.js'
 
-/* What follows when the guest itself ends: its kernel panics, it powers off, it reboots. One pair; each takes it as the one before has left it. */
+/*
+ * What follows when the guest itself ends: its kernel panics, it powers off, it reboots. One pair; each takes it as the one before has left it.
+ * Checkpoints are far apart: one that falls into the milliseconds in which libvirt restarts a guest makes libvirt end that copy (docs/limits.md).
+ */
 const test = suite('how a guest ends')
 const minutes = 60_000
 const pair = 'ends1'
 const guest = '10.77.0.33'
-const spec: GuestSpec = {name: pair, model: 'virtio', nics: 1, disks: 1, byte: 33, panic: 0}
+const spec: GuestSpec = {name: pair, model: 'virtio', nics: 1, disks: 1, byte: 33, panic: 0, interval: '30s'}
 
 let usable: 'not made' | 'yes' | 'no' = 'not made'
 function chained(title: string, body: (t: T) => Promise<void>, minutesAtMost: number): void {
@@ -63,30 +66,27 @@ chained(
 )
 
 chained(
-  'onCrash: restart, given while the guest runs: a panic is a reset, and the pair is protected without a person',
+  'onCrash: restart, given while the guest runs: a panic is a reset, as is virsh reboot, and the pair is protected without a person',
   async () => {
     await change({onCrash: 'restart'}, ['vm.onCrash'])
-    const resets = await eventsOf('alpha', 'RESET')
-    await http('/panic', {address: guest})
-    await until('the reset', async () => (await eventsOf('alpha', 'RESET')) > resets)
-    await guestAnswers(guest)
-    await coloOk('pair', 'checkpoint', pair)
-    const {state, reasons} = await statusOf(pair)
-    assert.deepEqual([state, reasons], ['protected', []])
-    assert.match(await disk.read(0, 3001, guest), /before/)
+    for (const end of [
+      () => http('/panic', {address: guest}),
+      () => execIn('alpha', ['virsh', '-q', 'reboot', pair]),
+    ]) {
+      await isReset(end)
+      const {state, reasons} = await statusOf(pair)
+      assert.deepEqual([state, reasons], ['protected', []])
+      assert.match(await disk.read(0, 3001, guest), /before/)
+    }
   },
-  3,
+  4,
 )
 
 chained(
   'onPoweroff: restart: a guest that powers off boots again, on both sides in step; colo pair stop still stops it',
   async () => {
     await change({onPoweroff: 'restart', onCrash: 'restart'}, ['vm.onPoweroff'])
-    const resets = await eventsOf('alpha', 'RESET')
-    await http('/poweroff', {address: guest})
-    await until('the reset', async () => (await eventsOf('alpha', 'RESET')) > resets)
-    await guestAnswers(guest)
-    await coloOk('pair', 'checkpoint', pair)
+    await isReset(() => http('/poweroff', {address: guest}))
     assert.deepEqual((await statusOf(pair)).reasons, [])
     assert.match(await disk.read(0, 3001, guest), /before/)
     await disk.write(0, 3002, 'stopped', guest)
@@ -112,12 +112,8 @@ chained(
     await coloOk('pair', 'start', pair)
     await guestAnswers(guest)
     assert.match(await disk.read(0, 3003, guest), /panic/)
-    const resets = await eventsOf('alpha', 'RESET')
-    await http('/panic', {address: guest})
-    await until('the reset', async () => (await eventsOf('alpha', 'RESET')) > resets)
-    await guestAnswers(guest)
-    await coloOk('pair', 'wait', pair, '--for', 'protected', '--timeout', '60s')
-    assert.equal(await panicOf(), undefined)
+    await isReset(() => http('/panic', {address: guest}))
+    assert.deepEqual((await statusOf(pair)).reasons, [])
   },
   4,
 )
@@ -136,6 +132,16 @@ chained(
   },
   4,
 )
+
+/** The guest ends right after a checkpoint, is reset on the primary, and runs again; the next checkpoint brings the secondary level. */
+async function isReset(end: () => Promise<unknown>): Promise<void> {
+  await coloOk('pair', 'checkpoint', pair)
+  const resets = await eventsOf('alpha', 'RESET')
+  await end()
+  await until('the reset', async () => (await eventsOf('alpha', 'RESET')) > resets)
+  await guestAnswers(guest)
+  await coloOk('pair', 'checkpoint', pair)
+}
 
 /** Applies the pair's file with other words for how the guest ends; the pair file names each word that is not the default. */
 async function change(

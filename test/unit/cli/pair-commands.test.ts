@@ -239,6 +239,28 @@ test('wait: at once when it is so, 21 with what was seen last, 3 for an unknown 
   assert.equal((await runCommand(scripted(healthy()).wire(Wait), ['web1', '--for', 'happy'])).exit, 2)
 })
 
+test('what checkpoints stop and resume in a row is one line of the table, and each a line when asked for', async () => {
+  const event = (seq: number, type: string): RecordedEvent => ({seq, atMs: seq * 1000, pair: 'web1', type, data: {}})
+  const beats = Array.from({length: 6}, (_, n) => event(n + 2, n % 2 === 0 ? 'STOP' : 'RESUME'))
+  const hosts = {
+    alpha: {events: [event(1, 'MIGRATION'), ...beats, event(8, 'COLO_EXIT'), event(9, 'STOP'), event(10, 'RESUME')]},
+  }
+  const lines = async (...flags: string[]): Promise<string[]> => {
+    const {stdout} = await runCommand(scripted(hosts).wire(Events as never), ['web1', ...flags])
+    return stdout
+      .trim()
+      .split('\n')
+      .slice(1)
+      .map((line) => line.replace(/^\S+\s+alpha\s+/, '').trim())
+  }
+  const folded = 'checkpoints  6 of STOP and RESUME since 1970-01-01T00:00:02.000Z'
+  assert.deepEqual(
+    (await lines()).map((line) => line.replace(/\s+-?$/, '')),
+    ['MIGRATION', folded, 'COLO_EXIT', 'STOP', 'RESUME'],
+  )
+  assert.equal((await lines('--checkpoints')).length, 10)
+})
+
 test('events of both hosts in order; a silent host is named', async () => {
   const event = (seq: number, atMs: number, type: string): RecordedEvent => ({
     seq,
