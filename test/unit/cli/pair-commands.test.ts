@@ -246,7 +246,7 @@ test('what checkpoints stop and resume in a row is one line of the table, and ea
     alpha: {events: [event(1, 'MIGRATION'), ...beats, event(8, 'COLO_EXIT'), event(9, 'STOP'), event(10, 'RESUME')]},
   }
   const lines = async (...flags: string[]): Promise<string[]> => {
-    const {stdout} = await runCommand(scripted(hosts).wire(Events as never), ['web1', ...flags])
+    const {stdout} = await runCommand(scripted(hosts).wire(Events), ['web1', ...flags])
     return stdout
       .trim()
       .split('\n')
