@@ -232,8 +232,9 @@ class RunningPlan {
 
   /** Takes back every step that was begun, newest first; what could not be taken back is noted, the first error stays. */
   async #undo(cause: unknown): Promise<void> {
+    const unheard = await this.#catchUp()
     const begun = this.#plan.steps.filter(({id}) => this.#started.has(id) || this.#done.has(id)).reverse()
-    if (begun.length === 0) {
+    if (begun.length === 0 && unheard.size === 0) {
       await this.clearIntent('taken back')
       return
     }
@@ -247,8 +248,24 @@ class RunningPlan {
       if (failures.length > 0) spoilt.add(batch.host)
       left.push(...failures)
     }
+    for (const [host, why] of unheard) if (!begun.some((step) => step.host === host)) left.push(`${host}: ${why}`)
     if (left.length === 0) await this.clearIntent('taken back')
     for (const line of left) this.#context.progress.note(`left behind: ${line}`)
+  }
+
+  /**
+   * An agent goes on with its step, and when nothing tells it that the connection ended with the next ones; what it did then was not heard. Its
+   * note says what it has finished.
+   *
+   * @returns hosts that were asked for steps and cannot be asked what became of them, with why
+   */
+  async #catchUp(): Promise<ReadonlyMap<string, string>> {
+    const open = this.#plan.steps.filter(({id}) => this.#sent.has(id) && !this.#done.has(id))
+    const unheard = new Map<string, string>()
+    for (const host of new Set(open.map((step) => step.host))) {
+      await this.#usable(host).catch((error: unknown) => unheard.set(host, textOf(error)))
+    }
+    return unheard
   }
 
   async #undoBatch(batch: Batch): Promise<string[]> {
@@ -296,14 +313,21 @@ class RunningPlan {
     }
   }
 
-  /** The lock was free for a moment: what somebody else has begun since is not ours to take back. */
+  /** The lock was free for a moment: what somebody else has begun since is not ours to take back; what this plan did unheard is. */
   async #assertOurs(host: string, client: AgentClient): Promise<void> {
     const {pair, id, title} = this.#plan
-    const {plan} = await client.call('intent.read', {pair})
-    if (plan?.id === id) return
-    throw new ConflictError(
-      `${host}: ${plan?.title ?? 'another command'} came after ${title}; nothing is taken back there`,
+    const {plan, done} = await client.call('intent.read', {pair})
+    if (plan?.id !== id) {
+      throw new ConflictError(
+        `${host}: ${plan?.title ?? 'another command'} came after ${title}; nothing is taken back there`,
+      )
+    }
+    for (const step of done) this.#done.add(step)
+    // the one after them may have begun
+    const next = this.#plan.steps.find(
+      (step) => step.host === host && this.#sent.has(step.id) && !this.#done.has(step.id),
     )
+    if (next !== undefined && !this.#started.has(next.id)) this.#started.set(next.id, this.#context.clock.now())
   }
 
   /** The step that was cut off may still be ending on the old connection; its lock ends with it. */

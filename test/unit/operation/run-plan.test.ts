@@ -42,6 +42,8 @@ interface Script {
   readonly lost?: string
   /** step that cannot be taken back */
   readonly stuck?: string
+  /** the connection is lost before anything is heard of the steps; the agent finishes these all the same */
+  readonly deaf?: readonly string[]
   /** what intent.read says then; none: no answer */
   readonly intent?: {readonly plan: string; readonly committed: boolean}
   /** observed when the plan was made, and under the lock */
@@ -64,9 +66,13 @@ function agent(host: string, log: string[], script: Script = {}): AgentClient {
     if (method === 'pairs.observe') return {members: [{host, record: script.records?.[1]}]}
     if (method === 'hello' && script.lost !== undefined && script.intent === undefined)
       throw new UnreachableError(host, 'gone')
+    if (method === 'hello' && script.deaf !== undefined) throw new UnreachableError(host, 'gone')
+    if (method === 'intent.read' && script.deaf !== undefined)
+      return {plan: {id: 'p1'}, done: script.deaf, committed: false}
     if (method === 'intent.read')
       return {plan: {id: script.intent?.plan, title: 'another'}, done: [], committed: script.intent?.committed}
     if (method === 'steps.run') {
+      if (script.deaf !== undefined) throw new UnreachableError(host, 'connection closed')
       for (const id of ids) {
         options?.onProgress?.({step: id, state: 'started', atMs: 1})
         script.onStep?.(id)
@@ -207,6 +213,16 @@ test('one that the agent did not pass is taken back', async () => {
   const lost = {lost: 'b1', intent: {plan: 'p1', committed: false}}
   const {log} = await runOn(['a1', 'b1', 'a2'], {b: lost}, {point: 'b1'})
   assert.ok(log.includes('a steps.undo a1'))
+})
+
+test('S5: what an agent did when the connection was lost is taken back, though nothing was heard of it', async () => {
+  const {log, error} = await runOn(['a1', 'b1', 'b2', 'b3', 'a2'], {b: {deaf: ['b1']}}, {point: 'a2'})
+  assert.instance(error, UnreachableError)
+  // b2 may have begun, b3 cannot
+  assert.equal(
+    log.filter((line) => line.includes('undo')),
+    ['b steps.undo b1 b2', 'a steps.undo a1'],
+  )
 })
 
 test('S5: what could not be taken back keeps its record: without one nobody could end it', async () => {
