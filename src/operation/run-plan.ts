@@ -1,10 +1,11 @@
-import {ColoError, ConflictError, InterruptedError, isConflict, TimedOutError, UnreachableError} from '../errors.js'
+import {ConflictError, isConflict, TimedOutError, UnreachableError} from '../errors.js'
 import type {AgentClient} from '../host/agent-client.js'
 import type {HostEntry} from '../pair/inventory.js'
 import type {StepProgress} from '../agent/protocol.js'
 import type {Plan} from '../plan/plan.js'
 import {batches, withoutRecord, type Batch} from './batches.js'
 import type {OperationContext} from './context.js'
+import {afterPointOfNoReturn, interrupted} from './plan-ends.js'
 import {authorityText, holds} from './records-say.js'
 import type {TimelineEntry} from './result.js'
 import type {Side} from './sides.js'
@@ -158,17 +159,21 @@ class RunningPlan {
         await this.#runBatch(batch, deadline - this.#context.clock.monotonic())
       }
     } catch (error) {
-      if (this.#committed) throw this.#afterPointOfNoReturn(error)
+      if (this.#committed) throw this.#beyond(error)
       switch (await this.#fate(error)) {
         case 'passed':
-          throw this.#afterPointOfNoReturn(error)
+          throw this.#beyond(error)
         case 'unknown':
-          throw this.#afterPointOfNoReturn(error, 'nobody can say whether its point of no return was passed')
+          throw this.#beyond(error, 'nobody can say whether its point of no return was passed')
         case 'not passed':
       }
-      await this.#undo(error)
-      throw this.#context.signal.aborted ? interrupted(this.#plan, error) : error
+      const left = await this.#undo(error)
+      throw this.#context.signal.aborted ? interrupted(this.#plan, error, left) : error
     }
+  }
+
+  #beyond(error: unknown, why?: string): Error {
+    return afterPointOfNoReturn(error, {plan: this.#plan, interrupted: this.#context.signal.aborted, why})
   }
 
   /**
@@ -230,13 +235,13 @@ class RunningPlan {
     this.#context.progress.step(host, progress)
   }
 
-  /** Takes back every step that was begun, newest first; what could not be taken back is noted, the first error stays. */
-  async #undo(cause: unknown): Promise<void> {
+  /** Takes back every step that was begun, newest first; what could not be taken back is noted and returned, the first error stays. */
+  async #undo(cause: unknown): Promise<readonly string[]> {
     const unheard = await this.#catchUp()
     const begun = this.#plan.steps.filter(({id}) => this.#started.has(id) || this.#done.has(id)).reverse()
     if (begun.length === 0 && unheard.size === 0) {
       await this.clearIntent('taken back')
-      return
+      return []
     }
     this.#context.progress.note(`taking back: ${textOf(cause)}`)
     const left: string[] = []
@@ -251,6 +256,7 @@ class RunningPlan {
     for (const [host, why] of unheard) if (!begun.some((step) => step.host === host)) left.push(`${host}: ${why}`)
     if (left.length === 0) await this.clearIntent('taken back')
     for (const line of left) this.#context.progress.note(`left behind: ${line}`)
+    return left
   }
 
   /**
@@ -349,19 +355,6 @@ class RunningPlan {
     if (client === undefined) throw new UnreachableError(host, `${this.#plan.title}: no connection to ${host}`)
     return client
   }
-
-  #afterPointOfNoReturn(error: unknown, why = 'this cannot be taken back any more'): Error {
-    const hint = `${why}; finish it: ${this.#plan.finish}`
-    if (this.#context.signal.aborted)
-      return new InterruptedError(`interrupted: ${this.#plan.title}`, {hint, cause: error})
-    if (!(error instanceof ColoError)) return error instanceof Error ? error : new Error(String(error))
-    const text = error.hint === undefined ? hint : `${error.hint}; ${hint}`
-    return new ColoError(error.code, error.exit, error.message, {hint: text, cause: error})
-  }
-}
-
-function interrupted(plan: Plan, cause: unknown): InterruptedError {
-  return new InterruptedError(`interrupted: ${plan.title}; what was done has been taken back`, {cause})
 }
 
 function textOf(error: unknown): string {
