@@ -83,7 +83,13 @@ const backend = v.variant('type', [
 ])
 
 const forwardNames = {owner: word, cookie: word, tap: word, ifb: word, feedTap: word, vlanDevice: word}
-const forwardPath = v.strictObject({...forwardNames, nic: word, vlan: v.exactOptional(integer(1)), bridge: word})
+const forwardPath = v.strictObject({
+  ...forwardNames,
+  nic: word,
+  vlan: v.exactOptional(integer(1)),
+  bridge: word,
+  vnetHdr: v.boolean(),
+})
 const netdevBackend = v.variant('type', [
   v.strictObject({type: v.literal('tap'), ifname: word}),
   v.strictObject({type: v.literal('hubport'), hubid: integer(0), netdev: word}),

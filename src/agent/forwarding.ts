@@ -1,5 +1,6 @@
 import {ConflictError, NotFoundError, ToolError} from '../errors.js'
 import {conflictsOf, stepsDown, stepsRelease, stepsRestore, stepsUp, type NetStep} from '../net/forward/converge.js'
+import {levellerObject, programPath, programRoot} from '../net/forward/leveller.js'
 import {hooksOf, parseLinks, parseQdiscs, parseRules, type ObservedNetwork} from '../net/forward/observed.js'
 import {rulesShowLine, type Dialect} from '../net/forward/rules.js'
 import type {ForwardWish} from '../net/forward/wish.js'
@@ -67,6 +68,7 @@ export class Forwarding {
       for (const wish of wishes) {
         const seen = await this.observe()
         await this.#saved.use(wish, seen)
+        await this.#program(wish)
         if (await this.#converge(wish, seen)) changed = true
       }
       return changed
@@ -132,6 +134,13 @@ export class Forwarding {
           throw error
       }
     }
+  }
+
+  /** tc takes the program from a file, the same one for every pair. */
+  async #program({rules}: ForwardWish): Promise<void> {
+    if (!rules.some(({levelled}) => levelled === true) || (await this.#files.stat(programPath)) !== undefined) return
+    await this.#files.makeDirectory(programRoot, 0o700)
+    await this.#files.writeAtomic(programPath, levellerObject(), 0o600)
   }
 
   async #converge(wish: ForwardWish, seen: ObservedNetwork): Promise<boolean> {

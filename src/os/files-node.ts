@@ -18,12 +18,12 @@ export const nodeFiles: Files = {
     }
   },
 
-  async writeAtomic(path, text, mode) {
+  async writeAtomic(path, content, mode) {
     const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`
     try {
       const file = await fs.open(temporary, 'wx', mode)
       try {
-        await file.writeFile(text)
+        await file.writeFile(content)
         await file.chmod(mode) // the umask took bits away
         await file.sync()
       } finally {

@@ -14,7 +14,7 @@ export interface FileFacts {
 export interface Files {
   readText(path: string): Promise<string | undefined>
   /** temporary file beside it, fsync, rename, fsync of the directory */
-  writeAtomic(path: string, text: string, mode: number): Promise<void>
+  writeAtomic(path: string, content: string | Uint8Array, mode: number): Promise<void>
   /** appends one chunk; `sync` waits for fdatasync */
   append(path: string, text: string, options: {readonly mode: number; readonly sync: boolean}): Promise<void>
   makeDirectory(path: string, mode: number): Promise<void>

@@ -245,6 +245,8 @@ export interface ForwardPath extends ForwardNames {
   readonly vlan?: number
   /** bridge of the LAN, for the tap of a promoted copy */
   readonly bridge: string
+  /** the primary's packets bear a vnet header: virtio */
+  readonly vnetHdr: boolean
 }
 
 export type NetdevBackend =

@@ -10,7 +10,7 @@ export function forwardPathOf(nic: NicLayout, host: string): ForwardPath | undef
   const lan = onHost(bridge, host)
   if (device === undefined || lan === undefined) return undefined
   const vlan = forward.vlan === undefined ? {} : {vlan: forward.vlan}
-  return {...forwardNamesOf(nic), nic: device, ...vlan, bridge: lan}
+  return {...forwardNamesOf(nic), nic: device, ...vlan, bridge: lan, vnetHdr: nic.vnetHdr}
 }
 
 export function forwardNamesOf({tap, forward}: NicLayout): ForwardNames {

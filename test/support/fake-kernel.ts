@@ -1,3 +1,4 @@
+import {basename} from 'node:path'
 import type {NetStep} from '../../src/net/forward/converge.js'
 import type {ObservedLink, ObservedNetwork, ObservedQdisc, ObservedRule} from '../../src/net/forward/observed.js'
 
@@ -120,7 +121,10 @@ function ruleMade(seen: ObservedNetwork, argv: readonly string[]): ObservedRule 
     hook,
     protocol: argv[argv.indexOf('protocol') + 1] ?? '',
     preference: Number(argv[argv.indexOf('prio') + 1]),
-    kind: 'u32',
+    kind: argv.includes('bpf') ? 'bpf' : 'u32',
+    program: argv.includes('bpf')
+      ? `${basename(argv[argv.indexOf('object-file') + 1] ?? '')}:[${argv[argv.indexOf('section') + 1] ?? ''}]`
+      : undefined,
     action: 'mirred',
     verb: argv[verbAt],
     to: argv[verbAt + 2],

@@ -11,6 +11,7 @@ const TOOL_MS = 3000
 export const kernelPieces = {
   sch_ingress: 'ingress_init',
   cls_u32: 'u32_classify',
+  cls_bpf: 'cls_bpf_classify',
   act_mirred: 'tcf_mirred_act',
   ifb: 'ifb_xmit',
   tun: 'tun_net_xmit',

@@ -5,7 +5,7 @@ import {fail, pass, warn, type Check} from '../check.js'
 import type {HostFacts} from '../facts.js'
 
 /** Pieces that kernel forwarding cannot do without. */
-const required = ['sch_ingress', 'cls_u32', 'act_mirred', 'ifb', 'tun'] as const
+const required = ['sch_ingress', 'cls_u32', 'cls_bpf', 'act_mirred', 'ifb', 'tun'] as const
 /** Pieces that only old engines ask for: Xen's kernel proxy, Remus' buffers, colo-agent. */
 const historical = ['sch_prio', 'sch_plug', 'cls_basic', 'cls_tcindex', 'blktap2'] as const
 
@@ -48,7 +48,7 @@ function checkKernel({forwarding, host}: HostFacts, vlan: boolean): Check[] {
       fail(
         about,
         `the kernel has no ${missing.join(', no ')} (${told(needed)})`,
-        'use a kernel with them (CONFIG_NET_SCH_INGRESS, NET_CLS_U32, NET_ACT_MIRRED, IFB, TUN, VLAN_8021Q), or `forward: {via: socket}`',
+        'use a kernel with them (CONFIG_NET_SCH_INGRESS, NET_CLS_U32, NET_CLS_BPF, NET_ACT_MIRRED, IFB, TUN, VLAN_8021Q), or `forward: {via: socket}`',
       ),
     ]
   }

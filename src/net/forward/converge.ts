@@ -1,8 +1,9 @@
 import type {Argv} from '../../os/process.js'
 import type {ForwardNames} from '../../plan/action.js'
 import {checkInterface} from '../check.js'
+import {programName} from './leveller.js'
 import type {ObservedLink, ObservedNetwork, ObservedRule} from './observed.js'
-import {hookAdd, hookDel, preference, ruleAdd, ruleDel, type Dialect, type Hook, type TcRule} from './rules.js'
+import {hookAdd, hookDel, kindOf, preference, ruleAdd, ruleDel, type Dialect, type Hook, type TcRule} from './rules.js'
 import type {ForwardWish, LinkWish} from './wish.js'
 
 /** One change: a program, or a text written to a file of /proc. */
@@ -213,7 +214,8 @@ export function fits(known: ObservedRule, wished: TcRule): boolean {
   return (
     known.device === wished.device &&
     known.hook === wished.hook &&
-    known.kind === 'u32' &&
+    known.kind === kindOf(wished) &&
+    known.program === (wished.levelled === true ? programName : undefined) &&
     known.protocol === (wished.protocol ?? 'all') &&
     known.preference === (wished.preference ?? preference) &&
     known.verb === wished.verb &&

@@ -39,6 +39,8 @@ export interface ObservedRule {
   readonly kind: string
   /** its first action, `mirred` for ours */
   readonly action: string | undefined
+  /** of an eBPF filter: object file and section, as in `leveller.o:[colo_vnet_1]` */
+  readonly program: string | undefined
   readonly verb: string | undefined
   readonly to: string | undefined
   readonly cookie: string | undefined
@@ -133,12 +135,13 @@ export function parseRules(stdout: string, places: readonly HookPlace[]): Observ
   return places.flatMap((place, index) => rulesOf(lines[index] ?? '', place))
 }
 
-/** Several entries tell of one u32 filter; the one with a match or an action counts, and so does one that has neither. */
+/** Several entries tell of one u32 or bpf filter; the one with a match, program or action counts. */
 function rulesOf(line: string, {device, hook}: HookPlace): ObservedRule[] {
   const entries = listOf('tc', line).filter(isRecord)
   return entries
     .filter((entry) => {
       const options = entry['options']
+      if (entry['kind'] === 'bpf') return isRecord(options)
       if (entry['kind'] !== 'u32') return true
       return isRecord(options) && ('match' in options || 'actions' in options)
     })
@@ -155,6 +158,7 @@ function rulesOf(line: string, {device, hook}: HookPlace): ObservedRule[] {
         preference: numberOf(entry['pref']),
         kind: textOf(entry['kind']) ?? '',
         action: textOf(action['kind']),
+        program: textOf(options['bpf_name']),
         verb: textOf(action['mirred_action']),
         to: textOf(action['to_dev']),
         cookie: textOf(action['cookie']),

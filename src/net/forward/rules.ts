@@ -1,5 +1,6 @@
 import type {Argv} from '../../os/process.js'
 import {checkCount, checkInterface} from '../check.js'
+import {programPath, programSection} from './leveller.js'
 
 /**
  * How a kernel hangs rules on a device: `clsact` (Linux 4.5 and later) has both hooks; before, `ingress` has the one and a classful root
@@ -19,6 +20,8 @@ export interface TcRule {
   readonly preference?: number
   /** hex, at most 32 digits; kept by the kernel beside the action: whose rule it is */
   readonly cookie?: string
+  /** frames go through the leveller on their way */
+  readonly levelled?: boolean
 }
 
 /** The place of our rules among those of a hook. */
@@ -42,16 +45,22 @@ export function ruleAdd(rule: TcRule, dialect: Dialect): Argv {
   const classid = dialect === 'ingress-prio' && rule.hook === 'egress' ? ['flowid', '1:2'] : []
   const mirred = ['action', 'mirred', 'egress', rule.verb, 'dev', checkInterface('device', rule.to)]
   const cookie = rule.cookie === undefined ? [] : ['cookie', rule.cookie]
-  return [
-    ...placeOf('add', rule, dialect),
-    ...['u32', 'match', 'u32', '0', '0', ...classid],
-    ...mirred,
-    ...cookie,
-  ] as unknown as Argv
+  return [...placeOf('add', rule, dialect), ...matchOf(rule), ...classid, ...mirred, ...cookie] as unknown as Argv
 }
 
 export function ruleDel(rule: Place, dialect: Dialect): Argv {
-  return [...placeOf('del', rule, dialect), 'u32'] as unknown as Argv
+  return [...placeOf('del', rule, dialect), rule.kind ?? 'u32'] as unknown as Argv
+}
+
+/** tc's word for what picks the frames of a rule. */
+export function kindOf({levelled}: TcRule): 'u32' | 'bpf' {
+  return levelled === true ? 'bpf' : 'u32'
+}
+
+/** All frames. */
+function matchOf({levelled}: TcRule): string[] {
+  if (levelled !== true) return ['u32', 'match', 'u32', '0', '0']
+  return ['bpf', 'object-file', programPath, 'section', programSection]
 }
 
 /** A line for `tc -json -s -batch -`. */
@@ -60,7 +69,7 @@ export function rulesShowLine(device: string, hook: Hook, dialect: Dialect): str
 }
 
 /** Where a rule is; the protocol as the kernel may have it, too. */
-type Place = Pick<TcRule, 'device' | 'hook' | 'preference'> & {readonly protocol?: string}
+type Place = Pick<TcRule, 'device' | 'hook' | 'preference'> & {readonly protocol?: string; readonly kind?: string}
 
 function placeOf(verb: 'add' | 'del', rule: Place, dialect: Dialect): string[] {
   const prio = checkCount('preference', rule.preference ?? preference, 1)

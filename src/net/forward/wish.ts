@@ -35,7 +35,7 @@ export function wishOf(
   path: ForwardPath,
   {role, mirror, uid}: {readonly role: Role; readonly mirror: boolean; readonly uid: number | string},
 ): ForwardWish {
-  const {owner, cookie, nic, tap, ifb, feedTap, vlan, vlanDevice} = path
+  const {owner, cookie, nic, tap, ifb, feedTap, vlan, vlanDevice, vnetHdr} = path
   const wire = vlan === undefined ? nic : vlanDevice
   const rule = (from: string, verb: TcRule['verb'], to: string): TcRule => {
     const [device = '', hook] = from.split(' ')
@@ -60,7 +60,7 @@ export function wishOf(
     quiet: [nic, ...vlans.map(({name}) => name), ifb, feedTap],
     alone: [],
     rules: [
-      rule(`${ifb} egress`, 'redirect', feedTap),
+      {...rule(`${ifb} egress`, 'redirect', feedTap), ...(vnetHdr ? {levelled: true} : {})},
       rule(`${wire} ingress`, 'redirect', ifb),
       ...(mirror ? [rule(`${tap} egress`, 'mirror', wire)] : []),
     ],

@@ -21,6 +21,7 @@ const path: ForwardPath = {
   vlanDevice: 'cv525400770010',
   nic: 'eth2',
   bridge: 'br0',
+  vnetHdr: true,
 }
 
 for (const role of ['primary', 'secondary'] as const) {

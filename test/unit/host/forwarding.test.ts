@@ -32,6 +32,7 @@ test('pieces of the kernel: loaded, built in, loadable, missing, each by looking
   assert.deepEqual(found, {
     sch_ingress: 'built-in',
     cls_u32: 'built-in',
+    cls_bpf: 'missing',
     act_mirred: 'loaded',
     ifb: 'loadable',
     tun: 'built-in',

@@ -34,6 +34,7 @@ const path: ForwardPath = {
   vlanDevice: 'cv525400770010',
   nic: 'eth2',
   bridge: 'br0',
+  vnetHdr: true,
 }
 const vlan: ForwardPath = {...path, vlan: 101}
 const primary = {role: 'primary', mirror: true, uid: 64_055} as const
@@ -76,6 +77,8 @@ test('all rules, for every kernel, role and engine, as a person could type them'
     }
     blocks.push([`failover, ${dialect}`, stepsRelease(path, dialect).map(text)])
   }
+  const plain = stepsUp(wishOf({...path, vnetHdr: false}, primary), host, 'clsact')
+  blocks.push(['primary, a NIC without vnet header, clsact', plain.map(text)])
   const vif = {vif: 'vif1.0-emu', forward: 'eth2', bridge: 'xenbr0'}
   const buffer = {vif: 'vif1.0', ifb: 'ifb0'}
   blocks.push(['Xen kernel proxy, primary', xen.xenPrimaryUp(vif).map((argv) => argv.join(' '))])
@@ -164,6 +167,7 @@ const conflicts: ReadonlyArray<readonly [string, Partial<ObservedNetwork> & {nic
           protocol: 'ip',
           preference: 49_152,
           kind: 'bpf',
+          program: undefined,
           action: undefined,
           verb: undefined,
           to: undefined,
@@ -227,6 +231,7 @@ test('what tc and ip print is read', () => {
     preference: 10,
     kind: 'u32',
     action: 'mirred',
+    program: undefined,
     verb: 'redirect',
     to: 'ci1',
     cookie: '636f6c6f525400770010',
