@@ -15,6 +15,7 @@ import {serveClient} from './client.js'
 import {FenceLifter} from './fence-lifter.js'
 import {ForwardWatch} from './forward-watch.js'
 import {Forwarding} from './forwarding.js'
+import {HeldTool, type StartChild} from './held-tool.js'
 import type {ConnectQmp} from './keeper.js'
 import {Locks} from './locks.js'
 import {startsDirectory, type Roots} from './member-layout.js'
@@ -38,6 +39,8 @@ export interface AgentOptions {
   readonly files: Files
   readonly clock: Clock
   readonly run: Run
+  /** for programs that are started before they are needed; without it each is started when it is */
+  readonly start?: StartChild
   readonly connect: ConnectQmp
   readonly bind: BindDatagrams
   readonly perform: PerformAction
@@ -106,7 +109,9 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const boots = new BootList({files, file: `${dirname(roots.runRoot)}/boot.json`, bootId: hello.bootId})
   const locks = new Locks(() => clock.now())
   const filters = new TapFilters(run, clock)
-  const forwarding = new Forwarding({run, files, root: `${dirname(roots.runRoot)}/forward`})
+  const {start} = options
+  const held = start && {tc: new HeldTool('tc', {start, clock}), ip: new HeldTool('ip', {start, clock})}
+  const forwarding = new Forwarding({run, files, root: `${dirname(roots.runRoot)}/forward`, ...(held && {held})})
   const forwards = new ForwardWatch(forwarding, clock)
   const runner = new StepRunner({host, roots, files, clock, run, forwarding, perform: options.perform})
   const lifter = new FenceLifter({host, files, locks, runner, ending: ending.signal, problem})
@@ -174,6 +179,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       ending.abort(new Error('the agent ends'))
       beacons.close()
       await opened.catch(() => undefined)
+      forwarding.close()
       await members.close()
       for (const port of ports) port.destroy()
     },

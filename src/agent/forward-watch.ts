@@ -44,6 +44,7 @@ export class ForwardWatch {
     const role = member.records.current?.role
     const forwarded = member.layout.nics.some(({spec}) => spec.forward.via === 'tc')
     if (!forwarded || !member.checkpoints.colo || role === undefined) return
+    if (role === 'secondary') this.#forwarding.hold()
     const seen = await Promise.all(member.layout.nics.map((nic) => this.observe(nic, {host, role})))
     const faults = seen.filter((each) => each !== undefined).flatMap(faultsOf)
     const told = faults.join('; ')

@@ -1,5 +1,13 @@
-import {ConflictError, NotFoundError, ToolError} from '../errors.js'
-import {conflictsOf, stepsDown, stepsRelease, stepsRestore, stepsUp, type NetStep} from '../net/forward/converge.js'
+import {ConflictError, DecodeError, NotFoundError, ToolError} from '../errors.js'
+import {
+  conflictsOf,
+  releaseLooks,
+  stepsDown,
+  stepsRelease,
+  stepsRestore,
+  stepsUp,
+  type NetStep,
+} from '../net/forward/converge.js'
 import {levellerObject, programPath, programRoot} from '../net/forward/leveller.js'
 import {hooksOf, parseLinks, parseQdiscs, parseRules, type ObservedNetwork} from '../net/forward/observed.js'
 import {rulesShowLine, type Dialect} from '../net/forward/rules.js'
@@ -7,10 +15,14 @@ import type {ForwardWish} from '../net/forward/wish.js'
 import type {Files} from '../os/files.js'
 import type {Argv, Run} from '../os/process.js'
 import type {ForwardNames, ForwardPath} from '../plan/action.js'
+import type {HeldTool} from './held-tool.js'
 import {SavedNics} from './saved-nics.js'
 import {Serial} from './serial.js'
 
 const TOOL_MS = 10_000
+
+/** Processes that wait for a failover. */
+export type HeldTools = Readonly<Record<'ip' | 'tc', HeldTool>>
 
 /**
  * Kernel forwarding on this host: makes what is wished for, takes it away, looks at it. One change at a time, since pairs may share a NIC.
@@ -21,14 +33,29 @@ export class Forwarding {
   readonly #run: Run
   readonly #files: Files
   readonly #saved: SavedNics
+  readonly #held: HeldTools | undefined
   readonly #serial = new Serial()
   #dialect: Dialect = 'clsact'
 
-  /** @param root directory for the state of forward NICs before their first use; it must not outlive a boot */
-  constructor({run, files, root}: {readonly run: Run; readonly files: Files; readonly root: string}) {
+  /**
+   * @param root directory for the state of forward NICs before their first use; it must not outlive a boot
+   * @param held what a failover is done with, where there is something
+   */
+  constructor({
+    run,
+    files,
+    root,
+    held,
+  }: {
+    readonly run: Run
+    readonly files: Files
+    readonly root: string
+    readonly held?: HeldTools
+  }) {
     this.#run = run
     this.#files = files
     this.#saved = new SavedNics(files, root)
+    this.#held = held
   }
 
   /** Links, qdiscs and rules of this host, with counters. @throws {ToolError} {DecodeError} */
@@ -104,6 +131,18 @@ export class Forwarding {
     await this.#perform(steps)
   }
 
+  /** A failover to this host may come: nothing has to be started then. */
+  hold(): void {
+    this.#held?.tc.hold()
+    this.#held?.ip.hold()
+  }
+
+  /** Ends what is held. */
+  close(): void {
+    this.#held?.tc.drop()
+    this.#held?.ip.drop()
+  }
+
   /** The promoted side: its guest is heard on the LAN. Safe to run again. */
   async release(paths: readonly ForwardPath[]): Promise<void> {
     await Promise.all(paths.map((path) => this.#release(path)))
@@ -123,7 +162,9 @@ export class Forwarding {
   }
 
   async #release({tap, bridge}: ForwardPath): Promise<void> {
+    const looks = releaseLooks({tap, bridge}, this.#dialect)
     for (const step of stepsRelease({tap, bridge}, this.#dialect)) {
+      if (await this.#doneByHeld(step, looks)) continue
       try {
         await this.#step(step)
       } catch (error) {
@@ -141,6 +182,22 @@ export class Forwarding {
     if (!rules.some(({levelled}) => levelled === true) || (await this.#files.stat(programPath)) !== undefined) return
     await this.#files.makeDirectory(programRoot, 0o700)
     await this.#files.writeAtomic(programPath, levellerObject(), 0o600)
+  }
+
+  /** By a process that waits for it, and seen to be done; false when the plain program must do it. */
+  async #doneByHeld(step: NetStep, looks: ReturnType<typeof releaseLooks>): Promise<boolean> {
+    if (!('argv' in step)) return false
+    const [tool, ...words] = step.argv
+    if (this.#held === undefined || (tool !== 'ip' && tool !== 'tc')) return false
+    const {look, isDone} = looks[tool]
+    const line = await this.#held[tool].ask({change: words.join(' '), look})
+    if (line === undefined) return false
+    try {
+      return isDone(line)
+    } catch (error) {
+      if (error instanceof DecodeError) return false
+      throw error
+    }
   }
 
   async #converge(wish: ForwardWish, seen: ObservedNetwork): Promise<boolean> {

@@ -32,6 +32,10 @@ export async function serve(options: ServeOptions, problem: (text: string) => vo
     files: nodeFiles,
     clock: systemClock,
     run,
+    start: async (argv) => {
+      const {startChild} = await import('../os/child.js')
+      return startChild(argv)
+    },
     connect: connectQmp,
     bind: bindDatagrams,
     perform: async (action, context) => {

@@ -20,6 +20,7 @@ export async function startChild(argv: Argv): Promise<Child> {
       reject(new ToolError(argv, {kind: 'missing'}, {cause}))
     })
   })
+  child.stdin.on('error', () => undefined) // it has ended, which `nextLine` tells
   const lines: string[] = []
   const takers: Array<(line: string | undefined) => void> = []
   let rest = ''

@@ -2,8 +2,19 @@ import type {Argv} from '../../os/process.js'
 import type {ForwardNames} from '../../plan/action.js'
 import {checkInterface} from '../check.js'
 import {programName} from './leveller.js'
-import type {ObservedLink, ObservedNetwork, ObservedRule} from './observed.js'
-import {hookAdd, hookDel, kindOf, preference, ruleAdd, ruleDel, type Dialect, type Hook, type TcRule} from './rules.js'
+import {parseLinks, parseRules, type ObservedLink, type ObservedNetwork, type ObservedRule} from './observed.js'
+import {
+  hookAdd,
+  hookDel,
+  kindOf,
+  preference,
+  ruleAdd,
+  ruleDel,
+  rulesShowLine,
+  type Dialect,
+  type Hook,
+  type TcRule,
+} from './rules.js'
 import type {ForwardWish, LinkWish} from './wish.js'
 
 /** One change: a program, or a text written to a file of /proc. */
@@ -207,6 +218,24 @@ export function stepsRelease(path: {readonly tap: string; readonly bridge: strin
     {argv: ruleDel({device: path.tap, hook: 'ingress'}, dialect)},
     linkSet(path.tap, 'master', checkInterface('bridge', path.bridge)),
   ]
+}
+
+/** How each tool shows afterwards, in its batch mode, that its part of a release was done. @throws {DecodeError} for what is no answer */
+export function releaseLooks(
+  {tap, bridge}: {readonly tap: string; readonly bridge: string},
+  dialect: Dialect,
+): Readonly<Record<'ip' | 'tc', {readonly look: string; readonly isDone: (line: string) => boolean}>> {
+  return {
+    tc: {
+      look: rulesShowLine(tap, 'ingress', dialect),
+      isDone: (line) =>
+        !parseRules(line, [{device: tap, hook: 'ingress', dialect}]).some(({action}) => action === 'mirred'),
+    },
+    ip: {
+      look: `link show dev ${checkInterface('tap', tap)}`,
+      isDone: (line) => parseLinks(line).some(({name, master}) => name === tap && master === bridge),
+    },
+  }
 }
 
 /** Whether the kernel holds a rule as wished. */

@@ -3,7 +3,10 @@ import {mkdtemp, rm} from 'node:fs/promises'
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
 import {Forwarding} from '../../../src/agent/forwarding.js'
+import {HeldTool} from '../../../src/agent/held-tool.js'
 import {wishOf} from '../../../src/net/forward/wish.js'
+import {startChild} from '../../../src/os/child.js'
+import {systemClock} from '../../../src/os/clock.js'
 import {nodeFiles} from '../../../src/os/files-node.js'
 import {run, type Argv, type Run} from '../../../src/os/process.js'
 import type {ForwardPath} from '../../../src/plan/action.js'
@@ -56,14 +59,45 @@ test('a foreign filter is named and left', async (t) => {
   assert.equal(await dump(within), before)
 })
 
+test('a promoted side is released by processes that wait for it, and by plain ones when those are gone', async (t) => {
+  const {forwarding, within, started} = await scratch(t)
+  await forwarding.present([wishOf(path, {role: 'secondary', mirror: false, uid: 0})])
+  forwarding.hold()
+  const before = started()
+  await forwarding.release([path])
+  assert.equal(started(), before, 'nothing was started')
+  assert.match((await within(['ip', 'link', 'show', path.tap])).stdout, /master br0/)
+  assert.doesNotMatch((await within(['tc', 'filter', 'show', 'dev', path.tap, 'ingress'])).stdout, /mirred/)
+  await forwarding.release([path]) // safe to run again
+
+  await within(['ip', 'link', 'set', path.tap, 'nomaster'])
+  await forwarding.present([wishOf(path, {role: 'secondary', mirror: false, uid: 0})])
+  forwarding.close()
+  await forwarding.release([path])
+  assert.ok(started() > before)
+  assert.match((await within(['ip', 'link', 'show', path.tap])).stdout, /master br0/)
+  assert.doesNotMatch((await within(['tc', 'filter', 'show', 'dev', path.tap, 'ingress'])).stdout, /mirred/)
+})
+
 /** A namespace with a forward NIC, a guest's tap and a bridge; gone with the test. */
-async function scratch(t: T): Promise<{forwarding: Forwarding; within: Run}> {
+async function scratch(t: T): Promise<{forwarding: Forwarding; within: Run; started: () => number}> {
   const name = `colo-contract-${process.pid}-${Math.random().toString(36).slice(2, 8)}`
   await run(['ip', 'netns', 'add', name])
   t.defer(() => run(['ip', 'netns', 'del', name]))
   const root = await mkdtemp(join(tmpdir(), 'colo-forward-'))
   t.defer(() => rm(root, {recursive: true, force: true}))
   const within: Run = (argv, options) => run(['ip', 'netns', 'exec', name, ...argv], options)
+  let calls = 0
+  const counted: Run = (argv, options) => (calls++, within(argv, options))
+  const start = (argv: Argv) => startChild(['ip', 'netns', 'exec', name, ...argv])
+  const held = {
+    tc: new HeldTool('tc', {start, clock: systemClock, answerMs: 30_000}),
+    ip: new HeldTool('ip', {start, clock: systemClock, answerMs: 30_000}),
+  }
+  const forwarding = new Forwarding({run: counted, files: nodeFiles, root, held})
+  t.defer(() => {
+    forwarding.close()
+  })
   await within(['ip', 'link', 'add', 'eth2', 'type', 'veth', 'peer', 'name', 'eth3'])
   await within(['ip', 'tuntap', 'add', 'dev', path.tap, 'mode', 'tap'])
   await within(['ip', 'link', 'add', 'br0', 'type', 'bridge'])
@@ -71,7 +105,7 @@ async function scratch(t: T): Promise<{forwarding: Forwarding; within: Run}> {
   for (const device of ['eth3', 'eth2', path.tap]) await within(['ip', 'link', 'set', device, 'up'])
   await within(['ip', 'link', 'set', 'eth2', 'down'])
   // the files of /proc and /sys are those of the machine: a NIC of that name need not be there
-  return {forwarding: new Forwarding({run: within, files: nodeFiles, root}), within}
+  return {forwarding, within, started: () => calls}
 }
 
 async function dump(within: Run): Promise<string> {
