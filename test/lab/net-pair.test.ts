@@ -37,6 +37,7 @@ test(
 
     const fromGuest = `ether src 52:54:00:77:00:29`
     const secondary = await capture('beta', fromGuest)
+    await provoke(address, 'fd77::41')
     await answers(20, address)
     await disk.write(0, 500, 'first', address)
     assert.equal(await secondary.stop(), [], 'frames of the secondary on the LAN before its failover')
@@ -46,6 +47,7 @@ test(
     const loser = await capture('alpha', fromGuest)
     await coloOk('pair', 'failover', name, '--yes')
     assert.is((await statusOf(name)).primary, 'beta')
+    await provoke(address, 'fd77::41')
     await answers(5, address)
     assert.equal(await loser.stop(), [], 'frames of the loser on the LAN')
     await protectedAgain(name)
@@ -123,6 +125,15 @@ async function comparesAlike(name: string, address: string): Promise<void> {
 async function divergences(name: string): Promise<number> {
   const {checkpoints} = (await coloOk('pair', 'stats', name)) as {checkpoints: {causes: {divergence: number}}}
   return checkpoints.causes.divergence
+}
+
+/** What every copy that hears it answers: ARP, ICMP, neighbour discovery. */
+async function provoke(address: string, address6: string): Promise<void> {
+  const client = (...argv: readonly string[]) =>
+    run(['ip', 'netns', 'exec', namespaces.client, ...argv], {timeoutMs: 60_000})
+  await client('ip', 'neigh', 'flush', 'all')
+  await client('ping', '-q', '-c', '2', '-i', '0.2', address)
+  await client('ping', '-6', '-q', '-c', '2', '-i', '0.2', '-W', '1', address6).catch(() => undefined) // dropped at the tap
 }
 
 async function answers(count: number, address: string): Promise<void> {
