@@ -134,6 +134,26 @@ test('a former role leaves nothing: what was a secondary becomes a primary, with
   assert.deepEqual(kept, ['ci525400770010 egress redirect cf525400770010', 'eth2 ingress redirect ci525400770010'])
 })
 
+test('a rule of an older release, without the leveller or with another one, is replaced', () => {
+  const wish = wishOf(path, primary)
+  const now = apply(host, stepsUp(wish, host, 'clsact'))
+  for (const old of [
+    {kind: 'u32', program: undefined},
+    {kind: 'bpf', program: 'colo_level_0.o:[colo_level_0]'},
+  ]) {
+    const was = {...now, rules: now.rules.map((rule) => (rule.kind === 'bpf' ? {...rule, ...old} : rule))}
+    const lines = stepsUp(wish, was, 'clsact')
+      .map(text)
+      .filter((line) => line.startsWith('tc'))
+    assert.equal(lines.length, 2, lines.join('\n'))
+    assert.equal(lines[0], `tc filter del dev ${path.ifb} egress protocol all prio 10 ${old.kind}`)
+    assert.match(
+      lines[1] ?? '',
+      /^tc filter add dev ci525400770010 egress .* bpf object-file \/run\/colo\/tc\/colo_level_1\.o /,
+    )
+  }
+})
+
 test('on a secondary nothing is switched on before its output is taken away from the tap', () => {
   const off = {...host, links: [link('eth2', {up: false}), link(path.tap, {kind: 'tun', up: false})]}
   const lines = stepsUp(wishOf(path, secondary), off, 'clsact').map(text)
