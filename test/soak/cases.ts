@@ -15,21 +15,29 @@ export interface Case {
 
 const victims = ['command', 'interrupt', 'own', 'peer', 'both'] as const
 
-/** Everything that a whole soak does: all there is around each point of no return, and `others` drawn places of every plan. */
+/** Around the point of no return: before its agent began, and after it was done. */
+const around: ReadonlyArray<Pick<Case, 'state' | 'victim'>> = [
+  {state: 'started', victim: 'command'},
+  {state: 'started', victim: 'own'},
+  {state: 'done', victim: 'command'},
+  {state: 'done', victim: 'interrupt'},
+  {state: 'done', victim: 'both'},
+]
+
+/** Everything that a whole soak does: around each point of no return, Ctrl-C at a drawn place, and `others` drawn places of every plan. */
 export function allCases(
   only: readonly Operation[],
   {others}: {readonly others: number},
   random: () => number,
 ): Case[] {
+  const state = (): Strike['state'] => draw(['started', 'done'] as const, random)
   const cases = only.flatMap((operation): Case[] => [
-    ...victims
-      .filter((victim) => victim !== 'peer')
-      .map((victim): Case => ({operation, where: 'near', state: 'started', victim})),
-    ...victims.map((victim): Case => ({operation, where: 'near', state: 'done', victim})),
+    ...around.map((each): Case => ({operation, where: 'near', ...each})),
+    {operation, where: 'other', state: state(), victim: 'interrupt'},
     ...Array.from({length: others}, (): Case => ({
       operation,
       where: 'other',
-      state: draw(['started', 'done'] as const, random),
+      state: state(),
       victim: draw(victims, random),
     })),
   ])
