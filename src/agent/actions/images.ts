@@ -40,7 +40,8 @@ async function createFresh(action: ActionOf<'image-create'>, context: ActionCont
 async function create(action: ActionOf<'image-create'>, context: ActionContext): Promise<ActionOutcome> {
   await context.files.writeAtomic(action.path, '', 0o600) // qemu-img keeps mode and owner of a file that exists
   await giveToQemu(context, action.path, 0o600)
-  await context.run(createArgv(action), {timeoutMs: CREATE_MS, signal: context.signal})
+  // a moment's work: not cut off with the command, which would leave half of an image
+  await context.run(createArgv(action), {timeoutMs: CREATE_MS})
   return 'changed'
 }
 

@@ -45,7 +45,8 @@ export function checkSecondaryImages(
     const about = {id: 'image-secondary', host: facts.host}
     const image = imageOf(disk, facts)
     if (image === undefined) return [unknownImage(about, disk, facts)]
-    if (!image.exists) return roomFor(about, disk, image)
+    // an empty file is what an interrupted create leaves; nothing is in it
+    if (!image.exists || image.virtualSizeBytes === 0) return roomFor(about, disk, image)
     const wrong = [...mismatches(about, disk, image), ...useOf(about, {spec, disk, image, records: options.records})]
     if (wrong.length > 0) return wrong
     const message = `disk ${disk.name}: ${image.path} exists and would be overwritten`

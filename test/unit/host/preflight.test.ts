@@ -334,6 +334,17 @@ const cases: readonly Case[] = [
     expect: ['warn', 'image-secondary', 'beta', /may grow/],
   },
   {
+    title: 'an empty file of an interrupted create is no image; little room for one',
+    b: (facts) =>
+      image(facts, {
+        exists: true,
+        format: 'raw',
+        virtualSizeBytes: 0,
+        directory: {path: '/x', exists: true, memoryBacked: false, availableBytes: gib},
+      }),
+    expect: ['warn', 'image-secondary', 'beta', /may grow/],
+  },
+  {
     title: 'kernel file absent on one host',
     spec: (spec) => vm(spec, {kernel}),
     a: (facts) => ({images: [...facts.images, {path: kernel.image, exists: true}]}),
