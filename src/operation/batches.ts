@@ -19,6 +19,7 @@ export function batches(steps: readonly Step[]): Batch[] {
 
 /** What is left of a pair on a host can only be ended while its record is there: that stays, too. */
 export function withoutRecord({host, steps}: Batch): Batch {
-  const removes = ({undo}: Step): boolean => undo?.some(({kind}) => kind === 'record-remove') === true
-  return {host, steps: steps.filter((step) => !removes(step))}
+  const kept = ({undo, ...step}: Step): Step =>
+    undo === undefined ? step : {...step, undo: undo.filter(({kind}) => kind !== 'record-remove')}
+  return {host, steps: steps.map(kept)}
 }

@@ -247,9 +247,7 @@ class RunningPlan {
     const left: string[] = []
     const spoilt = new Set<string>()
     for (const batch of batches(begun)) {
-      const open = spoilt.has(batch.host) ? withoutRecord(batch) : batch
-      if (open.steps.length === 0) continue
-      const failures = await this.#undoBatch(open)
+      const failures = await this.#undoBatch(spoilt.has(batch.host) ? withoutRecord(batch) : batch)
       if (failures.length > 0) spoilt.add(batch.host)
       left.push(...failures)
     }

@@ -14,6 +14,7 @@ import {AgentMethods} from '../../../src/agent/methods.js'
 import {PeerTalk} from '../../../src/agent/peer-talk.js'
 import {protocolVersion, type Method, type Params, type Request, type Result} from '../../../src/agent/protocol.js'
 import type {Protection, ProtectionStore} from '../../../src/agent/protection-store.js'
+import {readPlainDomain} from '../../../src/agent/read-domain.js'
 import {RecordStore} from '../../../src/agent/record-store.js'
 import {StepRunner, type StepRunnerDeps} from '../../../src/agent/step-runner.js'
 import {StopFollower} from '../../../src/agent/stop-follower.js'
@@ -148,6 +149,7 @@ export class ModelAgent {
       runner,
       audit: {begin: () => undefined, end: () => undefined},
       facts: async () => factsOfHost(host, world),
+      readDomain: (name: string) => readPlainDomain(name, virshOf(host, world)),
       ending: this.#ending.signal,
     } as unknown as ConstructorParameters<typeof AgentMethods>[0])
   }
@@ -300,7 +302,7 @@ export class ModelAgent {
       options.signal?.throwIfAborted()
       const id = ++ids
       listeners.set(id, options)
-      const changes = method !== 'hello' && method !== 'pairs.observe' && method !== 'host.facts'
+      const changes = !['hello', 'pairs.observe', 'host.facts', 'domain.read'].includes(method)
       if (changes) await this.world.point(`${this.host.name} ${method}: called`)
       if (isDead()) drop()
       if (gone.signal.aborted || !this.#alive) throw lost()

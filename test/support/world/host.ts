@@ -2,6 +2,7 @@ import type {PairLayout} from '../../../src/pair/layout.js'
 import type {PairRecord} from '../../../src/pair/record.js'
 import type {ModelAgent} from './agent.js'
 import type {Texts} from './files.js'
+import type {Plain} from './plain.js'
 import type {DiskFiles, Qemu} from './qemu.js'
 
 /** What an agent must still know of a protection after its restart. */
@@ -26,6 +27,8 @@ export class Host {
   readonly tapTables = new Set<string>()
   readonly firewalls = new Set<string>()
   qemu: Qemu | undefined
+  /** what libvirt has beside the pair */
+  plain: Plain | undefined
   /** QEMU's socket is in the file system: it is left behind by one that was killed */
   socket = false
   agent: ModelAgent | undefined
@@ -86,6 +89,7 @@ export class Host {
     this.tapTables.clear()
     this.firewalls.clear()
     this.socket = false
+    if (this.plain !== undefined) this.plain.running = false
     this.files.hidden = undefined
     this.files.active = undefined
   }

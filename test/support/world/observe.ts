@@ -101,11 +101,11 @@ export function factsOfHost(host: Host, world: World): HostFacts {
                   exists: true,
                   format: 'qcow2',
                   virtualSizeBytes: 20 * 1024 ** 3,
-                  inUse: host.qemu !== undefined,
+                  inUse: host.qemu !== undefined || host.plain?.running === true,
                   snapshots: 0,
                 }),
           },
     ),
-    domains: [],
+    domains: host.plain === undefined ? [] : [host.plain.name],
   }
 }

@@ -2,10 +2,11 @@ import {setMaxListeners} from 'node:events'
 import {ColoError, UnreachableError} from '../../../src/errors.js'
 import type {OperationContext, Question} from '../../../src/operation/context.js'
 import {applyPair} from '../../../src/operation/apply.js'
-import {createPair} from '../../../src/operation/create.js'
+import {createPair, type CreateOptions} from '../../../src/operation/create.js'
 import {destroyPair} from '../../../src/operation/destroy.js'
 import {cleanDisks} from '../../../src/operation/disk.js'
 import {failoverPair} from '../../../src/operation/failover.js'
+import {importPair} from '../../../src/operation/import.js'
 import {observePair} from '../../../src/operation/observe.js'
 import {repairPair} from '../../../src/operation/repair.js'
 import {replacePair} from '../../../src/operation/replace.js'
@@ -16,7 +17,8 @@ import {stopPair} from '../../../src/operation/stop.js'
 import {suspendPair} from '../../../src/operation/suspend.js'
 import {testFailover} from '../../../src/operation/test-failover.js'
 import type {PairStatus} from '../../../src/pair/status.js'
-import {entryOf} from '../../unit/host/samples.js'
+import type {HostName, PairName} from '../../../src/pair/spec.js'
+import {entryOf, specOf} from '../../unit/host/samples.js'
 import {turn, Violation, type RunningCommand, type Strike, type World} from './world.js'
 
 /** What a command ended with. */
@@ -106,6 +108,22 @@ export class Operator {
   }
 }
 
+async function importPlain(
+  context: OperationContext,
+  {domain, options}: {readonly domain: string; readonly options: CreateOptions},
+): Promise<void> {
+  const {checkpoint} = specOf()
+  await importPair(
+    context,
+    {
+      ...{domain, name: 'web1' as PairName, host: undefined, secondary: 'beta' as HostName, spare: undefined},
+      ...{drop: [], bridges: {}, images: {}, uncompared: 'drop', checkpoint, restart: true},
+    },
+    options,
+    () => undefined,
+  )
+}
+
 const minuteMs = 60_000
 const hourMs = 60 * minuteMs
 
@@ -117,6 +135,7 @@ async function perform(context: OperationContext, world: World, line: string): P
   const options = {dryRun: false, force, timeoutMs: 100 * hourMs, yes: true}
   switch (verb) {
     case 'create':
+      if (rest.includes('--from-domain')) return importPlain(context, {domain: flag('--from-domain') ?? '', options})
       await createPair(context, world.spec, options)
       return
     case 'failover':

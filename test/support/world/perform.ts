@@ -1,5 +1,6 @@
 import type {ActionContext, ActionOutcome} from '../../../src/agent/action-context.js'
 import {destroyDomain} from '../../../src/agent/actions/domain.js'
+import * as plain from '../../../src/agent/actions/plain-domain.js'
 import {tap} from '../../../src/agent/actions/network.js'
 import {
   changeRecord,
@@ -46,6 +47,14 @@ export async function performModel(agent: ModelAgent, action: Action, context: A
       return domainCreate(agent, action, context)
     case 'domain-destroy':
       return destroyDomain(action, context)
+    case 'domain-shutdown':
+      return plain.shutdownDomain(action, context)
+    case 'domain-start':
+      return plain.startDomain(action, context)
+    case 'domain-undefine':
+      return plain.undefineDomain(action, context)
+    case 'domain-define':
+      return plain.defineDomain(action, context)
     case 'power-off':
       return powerOff(agent, action, context)
     case 'stop-follow':
@@ -239,6 +248,7 @@ async function domainCreate(
   }
   const born = xml.includes('-incoming') ? 'secondary' : 'primary'
   if (host.files.image === undefined) throw new NotFoundError('no image')
+  if (host.plain?.running === true) throw new ConflictError('the image is in use')
   if (born === 'secondary' && (host.files.active === undefined || host.files.hidden === undefined))
     throw new NotFoundError('no overlays')
   await files.makeDirectory('', 0)

@@ -1,6 +1,7 @@
 import type {PairSpec} from '../../../src/pair/spec.js'
 import {probedQemu} from '../../unit/host/samples.js'
 import {Operator} from './operator.js'
+import {plainDomain} from './plain.js'
 import {leftovers} from './leftovers.js'
 import {followRemedies, type Goal} from './recover.js'
 import {gist, Violation, World, type Fault} from './world.js'
@@ -17,6 +18,8 @@ type Before =
   | {readonly kind: 'edit'; readonly change: (spec: PairSpec) => PairSpec}
   /** somebody flushed the rules of a host */
   | {readonly kind: 'rules-lost'; readonly host: string}
+  /** a libvirt domain that is no pair runs on a host */
+  | {readonly kind: 'plain'; readonly host: string}
   /** what this copy answers from now on is given up */
   | {readonly kind: 'give-up'; readonly host: string}
 
@@ -39,6 +42,7 @@ export interface Scenario {
 }
 
 const created = ['create web1 -f FILE'] as const
+const imported = 'create web1 --from-domain vm1 --secondary beta'
 const failedOver = [...created, 'failover web1 --to beta', 'wait'] as const
 const off = (host: string): Fault => ({kind: 'power', host})
 const dead = (host: string): Fault => ({kind: 'qemu', host})
@@ -62,6 +66,25 @@ const slower = (spec: PairSpec): PairSpec => ({
 /** Every plan, from each of the states that make another plan of it. */
 export const scenarios: readonly Scenario[] = [
   {name: 'create', before: [], line: 'create web1 -f FILE', goal: 'protected'},
+  {
+    name: 'create from a running domain',
+    before: [{kind: 'plain', host: 'alpha'}],
+    line: imported,
+    goal: 'protected',
+    undone: ['gone'],
+    holds: ({hosts}) => {
+      if (hosts.some(({plain}) => plain !== undefined)) throw new Error('libvirt has the plain domain still')
+    },
+  },
+  {
+    name: 'destroy, imported',
+    before: [{kind: 'plain', host: 'alpha'}, imported],
+    line: 'destroy web1',
+    goal: 'gone',
+    holds: (world) => {
+      if (world.host('alpha').plain === undefined) throw new Error('the plain domain was not given back')
+    },
+  },
   {name: 'planned failover', before: created, line: 'failover web1', goal: 'protected'},
   {
     name: 'failover, primary dead',
@@ -232,6 +255,11 @@ export const scenarios: readonly Scenario[] = [
   {name: 'destroy, stopped', before: [...created, 'stop web1'], line: 'destroy web1', goal: 'gone'},
 ]
 
+/** An import that was taken back gives the domain back. */
+function mustBeAsBefore({imported: wasThere, hosts}: World): void {
+  if (wasThere && !hosts.some(({plain}) => plain !== undefined)) throw new Error('the plain domain was not given back')
+}
+
 function noOverlays(world: World): void {
   for (const {name, files} of world.hosts)
     if (files.active !== undefined || files.hidden !== undefined) throw new Error(`overlays are left on ${name}`)
@@ -295,6 +323,10 @@ async function happens(world: World, event: Exclude<Before, string>): Promise<vo
     case 'rules-lost':
       world.host(event.host).tapTables.clear()
       return
+    case 'plain':
+      world.host(event.host).plain = plainDomain()
+      world.imported = true
+      return
     case 'give-up':
       world.discarded = event.host
       return
@@ -345,6 +377,7 @@ async function putRight(operator: Operator, scenario: Scenario, runsAgain: boole
   const [, discard] = /--discard (\S+)/.exec(line) ?? []
   const names = discard === undefined ? {} : {discard}
   const reached = await followRemedies(operator, [goal, ...undone], {first, ...names})
+  if (reached === 'gone') mustBeAsBefore(operator.world)
   if (reached !== goal) await followRemedies(operator, [goal], {first: [line], ...names})
   if (again !== undefined) {
     const {error} = await operator.run(again === true ? line : again(operator.world))

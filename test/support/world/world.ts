@@ -37,7 +37,8 @@ export interface RunningCommand {
 
 interface Speaker {
   readonly host: Host
-  readonly how: 'free' | 'joint'
+  /** `plain`: the guest that is not a pair yet, or not any more */
+  readonly how: 'free' | 'joint' | 'plain'
 }
 
 const sectors = 2
@@ -62,6 +63,8 @@ export class World {
   scratchLost = false
   /** a host whose copy a person gives up: nobody counts on what it answers any more */
   discarded: string | undefined
+  /** there was a plain domain, whose definition must never be lost */
+  imported = false
   /** the first rule that did not hold; operations may swallow errors, this stays */
   broken: Violation | undefined
   strike: Strike | undefined
@@ -240,6 +243,7 @@ export class World {
   speakers(): Speaker[] {
     return this.hosts.flatMap((host): Speaker[] => {
       const {qemu} = host
+      if (host.on && host.plain?.running === true) return [{host, how: 'plain'}]
       if (!host.on || qemu?.status !== 'running' || !host.tapUp(this.layout)) return []
       if (qemu.has('divert', false)) return []
       const left = qemu.stream !== undefined && qemu.mode === 'none'
@@ -260,8 +264,9 @@ export class World {
     }
     const sector = this.#random() < 0.5 ? 0 : 1
     const version = ++this.#version
-    const {qemu} = first.host
+    const {qemu, files} = first.host
     qemu?.write(sector, version)
+    if (first.how === 'plain' && files.image !== undefined) files.image[sector] = version
     if (first.how === 'joint') qemu?.stream?.secondary.write(sector, version)
     if (first.host.name !== this.discarded) this.acked[sector] = version
   }
@@ -274,12 +279,15 @@ export class World {
     for (const {host, how} of speakers) {
       const {record} = host
       const granted =
-        record?.role === 'primary' && record.marks.stale === undefined && (how === 'joint' || record.alone)
+        how === 'plain' ||
+        (record?.role === 'primary' && record.marks.stale === undefined && (how === 'joint' || record.alone))
       if (!granted && host.name !== this.discarded)
         throw this.#violation(`S2: ${host.name} is released (${how}) without a grant: ${JSON.stringify(gist(host))}`)
       if (host.name !== this.discarded && !this.#isComplete(host.copy))
         throw this.#violation(`S4: ${host.name} answers clients and misses acknowledged writes`)
     }
+    if (this.imported && !this.hosts.some(({plain, record}) => plain !== undefined || record?.origin !== undefined))
+      throw this.#violation('S5: nobody has the definition of the imported domain any more')
     for (const host of this.hosts) {
       this.#checkPromotable(host)
       this.#checkStopped(host)

@@ -11,7 +11,7 @@ import {suite} from '../../support/suite.js'
  * ones; the hosts are a model (test/support/world). COLO_EVERY_STEP runs are drawn by COLO_SEED; `npm run soak -- --model` runs all.
  */
 const test = suite('any step may be the last')
-const runs = Number(process.env['COLO_EVERY_STEP'] ?? 84)
+const runs = Number(process.env['COLO_EVERY_STEP'] ?? 93)
 const seed = Number(process.env['COLO_SEED'] ?? 20_261_120)
 
 for (const scenario of scenarios) {
@@ -73,6 +73,13 @@ test('the model notices: a copy without the writes says that it may take over', 
     return false
   }
   await assert.rejects(sabotaged('resync', forgetful), breaks(/^S4/))
+})
+
+test('the model notices: the definition of an imported domain is nowhere any more', async () => {
+  await assert.rejects(
+    sabotaged('destroy, imported', (_, action) => action.kind === 'domain-define'),
+    breaks(/^S5/),
+  )
 })
 
 test('the model notices: the last copy is removed', async () => {
