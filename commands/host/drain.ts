@@ -10,7 +10,8 @@ export default class HostDrain extends BaseCommand {
   static override description =
     prose(`For each pair with a copy on the host the other host goes on alone: by a planned failover where the primary is here, so that
 clients keep their connections; where the secondary is here, the primary is let go first, so that it never waits for a peer that is gone.
-The copies on the drained host end and are stale. When the host is back, "<%= config.bin %> pair resync" protects each pair again.
+The copies on the drained host end and are stale. After the next boot of the host its agent protects pairs with "resync: auto" again;
+the others, and without a boot all of them, wait for "<%= config.bin %> pair resync".
 
 A copy that is the only one cannot be moved: it is left running, named, and the command ends with 5. With --stop its guest is stopped cleanly instead, and the
 agent starts it again after the next boot of the host, unlike one that "<%= config.bin %> pair stop" stopped. Nothing keeps new copies from the host afterwards.

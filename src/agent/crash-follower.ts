@@ -85,9 +85,9 @@ export class CrashFollower {
     for (let attempt = 1; attempt <= RESET_ATTEMPTS; attempt++) {
       const {status} = await queryStatus(qmp)
       if (this.#panickedAtMs === undefined) return // it has reset itself
-      if (status !== 'colo') break
+      if (status !== 'colo') return reset(qmp)
       await clock.sleep(RESET_PAUSE_MS, ending)
     }
-    await reset(qmp)
+    throw new Error('the guest that panicked is not reset: a checkpoint does not end, the peer may hang')
   }
 }

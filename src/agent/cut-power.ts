@@ -1,3 +1,4 @@
+import {TimedOutError} from '../errors.js'
 import type {Clock} from '../os/clock.js'
 import {queryStatus, quit, stop} from '../qmp/commands/status.js'
 import type {QmpSession} from '../qmp/session.js'
@@ -12,6 +13,7 @@ const CUT_PAUSE_MS = 50
  *
  * @param cut  called when the guest stands still and QEMU is about to be told to end
  * @returns when QEMU was told; it ends soon after
+ * @throws {TimedOutError} when the guest does not stay stopped: what it writes then would not be known to be flushed
  */
 export async function cutPower(
   qmp: QmpSession,
@@ -20,9 +22,18 @@ export async function cutPower(
   for (let attempt = 1; attempt <= CUT_ATTEMPTS; attempt++) {
     await stop(qmp, {timeoutMs: STOP_MS})
     const {running, status} = await queryStatus(qmp)
-    if (!running && status !== 'colo') break
+    if (!running && status !== 'colo') {
+      cut()
+      await quit(qmp)
+      return
+    }
     await clock.sleep(CUT_PAUSE_MS, signal)
   }
-  cut()
-  await quit(qmp)
+  throw new TimedOutError(
+    'the guest could not be stopped: each time a checkpoint let it go on',
+    CUT_ATTEMPTS * CUT_PAUSE_MS,
+    {
+      hint: 'nothing was cut; a peer that hangs in a checkpoint is left behind by a failover first',
+    },
+  )
 }

@@ -63,6 +63,14 @@ test('stop: the guest is held until it is outside of a checkpoint, then QEMU end
   assert.deepEqual(calls, ['stop', 'query-status', 'stop', 'query-status', 'cut', 'quit'])
 })
 
+test('a checkpoint that does not end, as when the peer hangs: nothing is cut or reset inside of it', async () => {
+  for (const action of ['restart', 'stop'] as const) {
+    const {calls, tell} = follower('primary', action, 1000)
+    await assert.rejects(tell('GUEST_PANICKED'), /checkpoint/)
+    assert.deepEqual([...new Set(calls)].sort(), action === 'stop' ? ['query-status', 'stop'] : ['query-status'])
+  }
+})
+
 test('a panic of the secondary alone is a divergence: nothing is done, nothing claimed, and the next checkpoint ends it', async () => {
   const {made, calls, tell} = follower('secondary', 'stop')
   await tell('GUEST_PANICKED')
