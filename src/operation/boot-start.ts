@@ -1,4 +1,4 @@
-import {ColoError, isConflict} from '../errors.js'
+import {ColoError, isConflict, TimedOutError} from '../errors.js'
 import {exitCodes} from '../exit-codes.js'
 import type {AgentClient} from '../host/agent-client.js'
 import {decideBoot, type BootDecision} from '../pair/boot-rules.js'
@@ -47,7 +47,7 @@ export async function startAfterBoot(context: OperationContext, options: BootOpt
     for (;;) {
       const {waiting} = await client.call('boot.read', {}, {timeoutMs: 60_000, signal})
       if (waiting.length === 0) return
-      for (const pair of waiting) await look(context, client, {pair, failures, rejoining, ...options})
+      for (const pair of waiting) await lookInTime(context, client, {pair, failures, rejoining, ...options})
       await context.clock.sleep(lookEveryMs, signal)
     }
   } finally {
@@ -66,6 +66,16 @@ interface Look extends BootOptions {
   /** attempts that failed, by pair */
   readonly failures: Map<string, number>
   readonly rejoining: Rejoining
+}
+
+/** Right after a boot an agent may be slow to answer about one pair; that keeps no other from being started. */
+async function lookInTime(context: OperationContext, client: AgentClient, at: Look): Promise<void> {
+  try {
+    await look(context, client, at)
+  } catch (error) {
+    if (!(error instanceof TimedOutError) || at.signal.aborted) throw error
+    at.tell(`${at.pair}: not looked at yet: ${error.message}`)
+  }
 }
 
 async function look(context: OperationContext, client: AgentClient, at: Look): Promise<void> {

@@ -4,7 +4,7 @@ import {tmpdir} from 'node:os'
 import {join} from 'node:path'
 import {BootList} from '../../../src/agent/boot-list.js'
 import type {Methods} from '../../../src/agent/protocol.js'
-import {RefusedError, ColoError} from '../../../src/errors.js'
+import {ColoError, RefusedError, TimedOutError} from '../../../src/errors.js'
 import type {AgentClient} from '../../../src/host/agent-client.js'
 import {startAfterBoot} from '../../../src/operation/boot-start.js'
 import type {OperationContext} from '../../../src/operation/context.js'
@@ -30,7 +30,7 @@ const heard = {
 } as const
 
 /** An agent that knows one pair; what it is told goes to `calls`. Each look at the pair takes the next observation. */
-function agent(looks: readonly MemberObservation[], fail?: () => Error | undefined) {
+function agent(looks: ReadonlyArray<MemberObservation | Error>, fail?: () => Error | undefined) {
   const calls: string[] = []
   let waiting = ['web1']
   let at = 0
@@ -41,6 +41,10 @@ function agent(looks: readonly MemberObservation[], fail?: () => Error | undefin
     call: async (method, params) => {
       const now = looks[Math.min(at, looks.length - 1)]
       if (method === 'boot.read') return {waiting} as never
+      if (now instanceof Error && method === 'pairs.observe') {
+        at++
+        throw now
+      }
       if (method === 'pairs.observe') return {members: [now]} as never
       if (method === 'boot.note') {
         at++
@@ -62,7 +66,7 @@ function agent(looks: readonly MemberObservation[], fail?: () => Error | undefin
 }
 
 async function boot(
-  looks: readonly MemberObservation[],
+  looks: ReadonlyArray<MemberObservation | Error>,
   fail?: () => Error | undefined,
   rejoins: readonly RejoinOutcome[] = [],
 ): Promise<string[]> {
@@ -95,6 +99,12 @@ test('a silent peer is waited for, with the reason; its word starts the copy by 
   const calls = await boot([memberOf('primary', down), memberOf('primary', {...down, peer: heard})])
   assert.match(calls[0] ?? '', /^note wait: it waits for a word of the agent on beta/)
   assert.deepEqual(calls.slice(1), ['alpha/verify', 'alpha/alone', 'alpha/domain', 'note done'])
+})
+
+test('an agent that is slow to answer right after the boot is asked again', async () => {
+  const slow = new TimedOutError('agent of alpha gave no answer to pairs.observe within 5000 ms', 5000)
+  const calls = await boot([slow, memberOf('primary', {...down, peer: heard})])
+  assert.deepEqual(calls, ['alpha/verify', 'alpha/alone', 'alpha/domain', 'note done'])
 })
 
 const stale = recordOf('primary', {marks: {stale: 'beta went on'}})
