@@ -125,10 +125,11 @@ function chooseTarget(context: OperationContext, found: FoundPair, options: Fail
   const loserSeen = known.find(({host}) => host === loser)
   refuseOutdated(found.pair, survivor, loserSeen)
   if (isFinished(survivor, loserSeen)) {
-    throw new StateError(`${found.pair} goes on alone on ${survivor.host} already`, {
-      actual: 'unprotected',
-      required: ['protected'],
-    })
+    throw new StateError(
+      `${found.pair} goes on alone on ${survivor.host} already`,
+      {actual: 'unprotected', required: ['protected']},
+      {hint: otherRemedy(status, `colo pair failover ${found.pair}`)},
+    )
   }
   mayGoOn(survivor, status, options.force)
   refuseMissedWrites(found.pair, survivor, loserSeen)

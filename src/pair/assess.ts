@@ -145,10 +145,11 @@ function withoutPrimary(pair: string, other: Known | undefined, silent: readonly
       reasons: [...silent.map((each) => ({...each, remedy})), ...latched(other, remedy)],
     }
   }
-  return {
-    state: 'failed',
-    reasons: [...silent, runs(other) || currency !== 'promotable' ? notPromotable(other, pair) : down(other, pair)],
-  }
+  if (!runs(other) && currency === 'promotable') return {state: 'failed', reasons: [...silent, down(other, pair)]}
+  // nothing can be copied from a host that does not answer: only its return helps
+  const {remedy: _, ...why} = {...notPromotable(other, pair), repairable: false}
+  const remedy = `bring ${other.record.peer} back: its copy may be the only one with every write`
+  return {state: 'failed', reasons: [...silent.map((each) => ({remedy, ...each})), why]}
 }
 
 /** A good copy, as far as is known here: the other one may have gone on. */

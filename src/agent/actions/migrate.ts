@@ -91,7 +91,7 @@ async function enterColo(action: ActionOf<'migrate'>, context: ActionContext, qm
 function reportRam(context: ActionContext, {ram, status}: MigrationInfo): void {
   if (ram === undefined) return
   const done = Math.min(ram.totalBytes, Math.max(0, ram.totalBytes - ram.remainingBytes))
-  context.report(`memory: ${status}, ${ram.transferredBytes} bytes sent`, {done, total: ram.totalBytes})
+  context.report(`memory, ${status}`, {done, total: ram.totalBytes})
 }
 
 function migrationError(action: ActionOf<'migrate'>, context: ActionContext, info: MigrationInfo): ColoError {

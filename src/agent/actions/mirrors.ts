@@ -44,7 +44,7 @@ export const startMirrors: Perform<ActionOf<'mirrors'>> = async ({disks, timeout
     const mirrors = await look(qmp, disks)
     for (const mirror of mirrors) failIfEnded(mirror)
     const {done, total} = progressOf(mirrors)
-    if (done !== reported) context.report(`${done} of ${total} bytes of ${disks.length} disks copied`, {done, total})
+    if (done !== reported) context.report(disks.length === 1 ? 'one disk' : `${disks.length} disks`, {done, total})
     reported = done
     return mirrors.every(({phase}) => phase !== 'copying') ? true : undefined
   })

@@ -50,7 +50,7 @@ function titleLine(model: Model): Line {
   const fine = states.filter((state) => state === 'protected').length
   const words = [
     `colo top  ${formatClock(data.atMs).slice(0, 8)} UTC`,
-    `${states.length} pairs, ${fine} protected`,
+    `${states.length} ${states.length === 1 ? 'pair' : 'pairs'}, ${fine} protected`,
     `${up}/${hosts.length} hosts`,
     `every ${model.settings.intervalMs / 1000} s`,
     ...(model.settings.readOnly ? ['READ-ONLY'] : []),

@@ -109,7 +109,7 @@ export function world(options: {readonly version?: {major: number; minor: number
     clock,
     forwarding: new Forwarding({run, files, root: '/run/colo/forward'}),
     signal: abort.signal,
-    report: (text) => notes.push(text),
+    report: (text, bytes) => notes.push(bytes === undefined ? text : `${text}: ${bytes.done} of ${bytes.total}`),
     record: {
       read: () => Promise.resolve(state.record),
       create: (record) => {

@@ -140,7 +140,7 @@ test('the memory copied is reported', async () => {
   const ram = {transferred: 3, remaining: 60, total: 100, 'dirty-sync-count': 1, mbps: 1.5}
   const made = underWay([{status: 'active', ram}, {status: 'pre-switchover'}])
   await performAction(action, made.context)
-  assert.ok(made.notes.includes('memory: active, 3 bytes sent'))
+  assert.ok(made.notes.includes('memory, active: 40 of 100'))
 })
 
 test('migrate-cancel never touches COLO', async () => {

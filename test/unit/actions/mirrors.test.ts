@@ -24,7 +24,7 @@ test('all disks are copied, with the bytes of all together', async () => {
   const {context, session, notes} = withJobs()
   await performAction(start, context)
   assert.deepEqual(session.changes, ['blockdev-mirror', 'blockdev-mirror'])
-  assert.deepEqual(notes, ['20 of 200 bytes of 2 disks copied', '200 of 200 bytes of 2 disks copied'])
+  assert.deepEqual(notes, ['2 disks: 20 of 200', '2 disks: 200 of 200'])
 })
 
 test('a job that fails ends the wait with its own text', async () => {

@@ -199,6 +199,8 @@ test('a copy that missed writes is not offered for failover', () => {
   const status = assess('web1', [silent, ...seen(memberOf('secondary', {record}))], now)
   assert.is(status.state, 'failed')
   assert.ok(status.reasons.some(({code}) => code === 'not-promotable'))
+  const remedies = status.reasons.flatMap(({remedy}) => remedy ?? [])
+  assert.equal(remedies, ['bring alpha back: its copy may be the only one with every write'], 'no resync without alpha')
 })
 
 test('both alone in unrelated generations is split-brain, whichever number is higher', () => {
