@@ -7,10 +7,12 @@ import {prose} from '../../src/cli/prose.js'
 import type {OperationContext} from '../../src/operation/context.js'
 import type {OperationResult} from '../../src/operation/result.js'
 
-const purposes = ['create', 'failover', 'resync', 'destroy', 'start'] as const
+const purposes = ['create', 'failover', 'resync', 'suspend', 'resume', 'stop', 'start', 'destroy'] as const
 
 /** Plans have no time limit of their own; the limit belongs to running them. */
 const noLimitMs = 60_000
+/** The guest's own, as `colo pair stop` has it. */
+const stopLimitMs = 120_000
 
 interface Wanted {
   readonly purpose: (typeof purposes)[number]
@@ -22,7 +24,8 @@ interface Wanted {
 export default class PairPlan extends OperationCommand {
   static override summary = 'print what an operation would do'
   static override description = prose(
-    `The same as --dry-run of the operation: looks at both hosts, prints the exact commands per host in their order, and touches nothing.`,
+    `The same as --dry-run of the operation: looks at both hosts, prints the exact commands per host in their order, and touches nothing.
+What needs more to be said (apply, replace, resolve, test-failover) has --dry-run itself.`,
   )
   static override examples = [
     '<%= config.bin %> <%= command.id %> -f web1.yaml --for create',
@@ -65,6 +68,12 @@ async function planned(
       return (await import('../../src/operation/failover.js')).failoverPair(context, pair, {...options, resync: false})
     case 'resync':
       return (await import('../../src/operation/resync.js')).resyncPair(context, pair, options)
+    case 'suspend':
+      return (await import('../../src/operation/suspend.js')).suspendPair(context, pair, options)
+    case 'resume':
+      return (await import('../../src/operation/resync.js')).resyncPair(context, pair, {...options, resume: true})
+    case 'stop':
+      return (await import('../../src/operation/stop.js')).stopPair(context, pair, {...options, timeoutMs: stopLimitMs})
     case 'destroy':
       return (await import('../../src/operation/destroy.js')).destroyPair(context, pair, {
         ...options,

@@ -23,6 +23,16 @@ test('every command is told in one page, and every topic has one', async () => {
   }
 })
 
+test('npm installs every page', () => {
+  const {man} = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as {man: string[]}
+  assert.deepEqual(
+    man,
+    readdirSync(pages)
+      .sort()
+      .map((name) => `./man/${name}`),
+  )
+})
+
 test('pages have the sections people look for', () => {
   for (const name of readdirSync(pages).filter((one) => !one.endsWith('.5'))) {
     for (const section of ['NAME', 'SYNOPSIS', 'DESCRIPTION', 'EXIT STATUS', 'SEE ALSO']) {
