@@ -16,7 +16,7 @@ import type {OperationResult} from './result.js'
 import {isCutOff, isOnlyInterrupted} from './interruption.js'
 import {resyncPair} from './resync.js'
 import {runPlan} from './run-plan.js'
-import {clientsOf, findPair, seenOf, type FoundPair} from './sides.js'
+import {clientsOf, findPair, seenOf, UnseenPairError, type FoundPair} from './sides.js'
 import {startPair} from './start.js'
 
 export interface ApplyOptions {
@@ -80,7 +80,7 @@ async function findOrNone(context: OperationContext, pair: string): Promise<Foun
   try {
     return await findPair(context, pair)
   } catch (error) {
-    if (error instanceof NotFoundError) return undefined
+    if (error instanceof NotFoundError || error instanceof UnseenPairError) return undefined
     throw error
   }
 }

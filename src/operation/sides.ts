@@ -18,6 +18,16 @@ export interface FoundPair {
   close(): void
 }
 
+/** Nobody who answers knows the pair, and hosts that do not answer may have it: nothing says that there is none. */
+export class UnseenPairError extends UnreachableError {
+  constructor(pair: string, silent: readonly string[], cause: ColoError) {
+    super(silent[0] ?? '', `no host that answers knows a pair named ${pair}`, {
+      hint: `these do not answer and may have it: ${silent.join(', ')}`,
+      cause,
+    })
+  }
+}
+
 /** How long a silent peer is waited for once the other side answered, in milliseconds. */
 const defaultPeerGraceMs = 6000
 const observeLimitMs = 4000
@@ -59,7 +69,7 @@ export async function openSide(context: OperationContext, host: string, pair: st
  *
  * @throws {NotFoundError} when the hosts answer and none knows the pair
  * @throws {ConflictError} when the two have records of different pairs of that name
- * @throws {UnreachableError} when no host answers
+ * @throws {UnseenPairError} when those that answer do not know it, and others do not answer; {UnreachableError} when no host answers
  */
 export async function findPair(
   context: OperationContext,
@@ -170,12 +180,13 @@ async function nobodyKnows(pair: string, sides: readonly Side[]): Promise<never>
   sides.forEach(closeSide)
   const silent = sides.flatMap((side) => ('problem' in side ? [side] : []))
   const [first] = silent
-  if (first !== undefined && silent.length === sides.length) throw first.problem
-  const hint =
-    silent.length === 0
-      ? 'see `colo pair list`'
-      : `these hosts do not answer and may have it: ${silent.map(({host}) => host).join(', ')}`
-  throw new NotFoundError(`no host knows a pair named ${pair}`, {hint})
+  if (first === undefined) throw new NotFoundError(`no host knows a pair named ${pair}`, {hint: 'see `colo pair list`'})
+  if (silent.length === sides.length) throw first.problem
+  throw new UnseenPairError(
+    pair,
+    silent.map(({host}) => host),
+    first.problem,
+  )
 }
 
 export function closeSide(side: Side): void {

@@ -236,6 +236,11 @@ test('wait: at once when it is so, 21 with what was seen last, 3 for an unknown 
   const nothing = {alpha: {member: memberOf('primary', {record: undefined})}}
   assert.equal((await runCommand(scripted(nothing).wire(Wait), ['web1', '--for', 'protected'])).exit, 3)
   assert.equal((await runCommand(scripted(nothing).wire(Wait), ['web1', '--for', 'gone'])).exit, 0)
+  const unsure = scripted({...nothing, beta: {}})
+  const gone = await runCommand(unsure.wire(Wait), ['web1', '--for', 'gone', '--timeout', '50ms'])
+  assert.equal(gone.exit, 21, 'a host that does not answer may have it')
+  assert.match(gone.stderr, /no host that answers knows a pair named web1/)
+  assert.equal((await runCommand(unsure.wire(Status), ['web1'])).exit, 20)
   assert.equal((await runCommand(scripted(healthy()).wire(Wait), ['web1', '--for', 'happy'])).exit, 2)
 })
 
