@@ -22,7 +22,7 @@ const origin = v.strictObject({
 const params = {
   hello: nothing,
   'pairs.list': nothing,
-  'pairs.observe': v.strictObject({pair: v.exactOptional(pairName)}),
+  'pairs.observe': v.strictObject({pair: v.exactOptional(pairName), withinMs: v.exactOptional(integer(0))}),
   'host.facts': v.strictObject({want: v.exactOptional(v.array(word)), images: v.exactOptional(v.array(path))}),
   'domain.read': v.strictObject({domain: domainName}),
   'lock.acquire': v.strictObject({pair: pairName, owner: label, purpose: label}),

@@ -70,7 +70,7 @@ export class AgentMethods {
   readonly #handlers: {readonly [M in Method]: Handler<M>} = {
     hello: () => Promise.resolve(this.#deps.hello),
     'pairs.list': async () => ({pairs: await this.#deps.members.names()}),
-    'pairs.observe': ({pair}) => this.#observe(pair),
+    'pairs.observe': (params) => this.#observe(params),
     'host.facts': (params) => this.#deps.facts(params),
     'domain.read': async ({domain}) => ({domain: await this.#deps.readDomain(domain)}),
     'lock.acquire': (params, {client}) => this.#acquire(params, client),
@@ -127,14 +127,14 @@ export class AgentMethods {
   }
 
   /** Members are asked side by side. When all are asked, one with a broken record is left out; asked by name it is an error. */
-  async #observe(pair: string | undefined): Promise<Result<'pairs.observe'>> {
+  async #observe({pair, withinMs}: Params<'pairs.observe'>): Promise<Result<'pairs.observe'>> {
     const {members, observer} = this.#deps
     if (pair !== undefined) {
       const member = (await members.find(pair)) ?? (await members.stranger(pair))
-      return {members: [await observeMember(member, observer)]}
+      return {members: [await observeMember(member, observer, withinMs)]}
     }
     const names = await members.names()
-    const seen = await Promise.allSettled(names.map(async (name) => observeMember(await members.open(name), observer)))
+    const seen = await Promise.allSettled(names.map(async (name) => observeMember(await members.open(name), observer, withinMs)))
     return {members: seen.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))}
   }
 

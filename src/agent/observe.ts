@@ -34,9 +34,14 @@ export interface ObserverDeps {
 /**
  * What this agent sees of its member of a pair, now.
  *
+ * @param withinMs  how long whoever asks waits, when that is longer than usual
  * @throws what makes its record unreadable: a broken record is not an absent one
  */
-export async function observeMember(member: Member, deps: ObserverDeps): Promise<MemberObservation> {
+export async function observeMember(
+  member: Member,
+  deps: ObserverDeps,
+  withinMs?: number,
+): Promise<MemberObservation> {
   const record = await member.records.read()
   const [{qmp, view}, nbd, filters] = await Promise.all([
     askVm(member),
@@ -80,7 +85,7 @@ export async function observeMember(member: Member, deps: ObserverDeps): Promise
     jobs: view?.jobs ?? [],
     ...attachedTo(member, view),
     ...(member.crash.panickedAtMs === undefined ? {} : {panickedAtMs: member.crash.panickedAtMs}),
-    ...(record?.spec.engine === 'xen' ? await observeXen(deps, member.pair, layout.runDir) : {}),
+    ...(record?.spec.engine === 'xen' ? await observeXen(deps, {pair: member.pair, runDir: layout.runDir, withinMs}) : {}),
   }
 }
 

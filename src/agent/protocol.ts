@@ -97,8 +97,12 @@ export type AuditResult = 'begun' | 'done' | 'taken back' | 'unfinished'
 export interface Methods {
   hello: {params: Record<string, never>; result: Hello}
   'pairs.list': {params: Record<string, never>; result: {pairs: readonly string[]}}
-  /** all pairs of the host, or one; unknown names give an observation without record */
-  'pairs.observe': {params: {pair?: string}; result: {members: readonly MemberObservation[]}}
+  /**
+   * All pairs of the host, or one; unknown names give an observation without record.
+   *
+   * `withinMs`: so long the command waits; an agent may then wait longer for a slow toolstack
+   */
+  'pairs.observe': {params: {pair?: string; withinMs?: number}; result: {members: readonly MemberObservation[]}}
   'host.facts': {params: {want?: readonly string[]; images?: readonly string[]}; result: HostFacts}
   /** a libvirt domain by its name; undefined when libvirt knows none */
   'domain.read': {params: {domain: string}; result: {domain: PlainDomain | undefined}}

@@ -9,7 +9,7 @@ import {
 import type {HostEntry} from '../pair/inventory.js'
 import {connectionKey, parseConnection} from './connection.js'
 import {asItems, checked, listOf, MapFields, refuse, wholeNumber, type Field, type Reader} from './fields.js'
-import {sizeWithin} from './quantities.js'
+import {sizeWithin, timeWithin} from './quantities.js'
 
 /** What a host has when its entry does not say otherwise. */
 export const hostDefaults = {
@@ -51,9 +51,10 @@ function readHost(key: Field, value: Field): HostEntry | undefined {
   const bridges = fields.optional('bridges', interfaces, [])
   const forward = fields.optional('forward', interfaces, [])
   const limits = fields.optional('limits', readLimits, {})
+  const answerTimeoutMs = fields.maybe('answerTimeout', timeWithin({min: '5s', max: '5m'}))
   fields.finish()
   if (name === undefined || connection === undefined || replication === undefined) return undefined
-  return {name, connection, replication, ports, scratch, images, bridges, forward, limits}
+  return {name, connection, replication, ports, scratch, images, bridges, forward, limits, ...(answerTimeoutMs === undefined ? {} : {answerTimeoutMs})}
 }
 
 /** Interface names, each once. */

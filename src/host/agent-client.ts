@@ -12,6 +12,8 @@ export interface CallOptions {
 export interface AgentClient {
   readonly host: string
   readonly hello: Hello
+  /** no call is given up before, whatever limit it names: see `HostEntry` */
+  readonly answerTimeoutMs?: number
   /**
    * @throws the agent's own error, rebuilt as a ColoError with the same code and exit status
    * @throws {UnreachableError} when the connection ends before the reply
@@ -19,4 +21,12 @@ export interface AgentClient {
    */
   call<M extends Method>(method: M, params: Params<M>, options?: CallOptions): Promise<Result<M>>
   close(): void
+}
+
+/** What an agent is asked for an observation: one of a slow host hears how much time it has. */
+export function observeParams({answerTimeoutMs}: AgentClient, pair?: string): Params<'pairs.observe'> {
+  return {
+    ...(pair === undefined ? {} : {pair}),
+    ...(answerTimeoutMs === undefined ? {} : {withinMs: answerTimeoutMs}),
+  }
 }

@@ -33,14 +33,15 @@ interface Pending {
  *
  * @param host the name errors give it
  * @param timeoutMs limit for the hello
+ * @param answerTimeoutMs least limit of every later call
  * @throws {HelloError} when the socket ends, nothing comes in time, or the other side is not an agent of this protocol
  * @throws the signal's reason when it aborts first
  */
 export async function openAgent(
   port: Port,
-  options: {readonly host: string; readonly timeoutMs: number; readonly signal?: AbortSignal | undefined},
+  options: {readonly host: string; readonly timeoutMs: number; readonly signal?: AbortSignal | undefined; readonly answerTimeoutMs?: number | undefined},
 ): Promise<AgentClient> {
-  const {host, timeoutMs, signal} = options
+  const {host, timeoutMs, signal, answerTimeoutMs} = options
   const connection = new AgentConnection(port, host)
   try {
     const reply = await connection.call('hello', {}, {timeoutMs, ...(signal && {signal})})
@@ -49,7 +50,9 @@ export async function openAgent(
     return {
       host,
       hello,
-      call: (method, params, callOptions) => connection.call(method, params, callOptions),
+      ...(answerTimeoutMs === undefined ? {} : {answerTimeoutMs}),
+      call: (method, params, {timeoutMs: limitMs = DEFAULT_CALL_MS, ...others} = {}) =>
+        connection.call(method, params, {...others, timeoutMs: Math.max(limitMs, answerTimeoutMs ?? 0)}),
       close: () => {
         connection.close()
       },

@@ -10,6 +10,8 @@ export interface ConnectContext {
   readonly run: Run
   readonly env: Env
   readonly signal: AbortSignal | undefined
+  /** see `HostEntry` */
+  readonly answerTimeoutMs: number | undefined
   /** milliseconds until the overall limit, at least 1 */
   leftMs(): number
 }

@@ -15,7 +15,7 @@ export interface ConnectAgentOptions {
   readonly clock: Clock
   readonly run: Run
   readonly signal?: AbortSignal | undefined
-  /** limit for all steps together; 5000 unless told */
+  /** limit for all steps together; the host's own `answerTimeout`, else 5000 */
   readonly connectTimeoutMs?: number | undefined
   /** the process's own unless told: COLO_AGENT_SOCKET, COLO_SSH_CONFIG, XDG_RUNTIME_DIR */
   readonly env?: Env | undefined
@@ -33,7 +33,8 @@ export interface ConnectAgentOptions {
  * @throws the signal's reason when it aborts first
  */
 export async function connectAgent(entry: HostEntry, options: ConnectAgentOptions): Promise<AgentClient> {
-  const {clock, run, signal, connectTimeoutMs = DEFAULT_CONNECT_MS, env = process.env} = options
+  const {answerTimeoutMs} = entry
+  const {clock, run, signal, connectTimeoutMs = answerTimeoutMs ?? DEFAULT_CONNECT_MS, env = process.env} = options
   signal?.throwIfAborted()
   const endMs = clock.monotonic() + connectTimeoutMs
   const context: ConnectContext = {
@@ -42,17 +43,18 @@ export async function connectAgent(entry: HostEntry, options: ConnectAgentOption
     run,
     env,
     signal,
+    answerTimeoutMs,
     leftMs: () => Math.max(1, Math.round(endMs - clock.monotonic())),
   }
   return entry.connection.kind === 'local' ? connectLocally(context) : connectOverSsh(entry.connection, context)
 }
 
 async function connectLocally(context: ConnectContext): Promise<AgentClient> {
-  const {host, signal} = context
+  const {host, signal, answerTimeoutMs} = context
   const path = context.env['COLO_AGENT_SOCKET'] ?? agentSocketPath
   try {
     const port = await connectUnix({path, timeoutMs: context.leftMs(), signal})
-    return await openAgent(port, {host, timeoutMs: context.leftMs(), signal})
+    return await openAgent(port, {host, timeoutMs: context.leftMs(), signal, answerTimeoutMs})
   } catch (error) {
     throw localErrorOf(host, path, error)
   }

@@ -12,7 +12,7 @@ import * as network from './rules/network.js'
 import * as qemu from './rules/qemu.js'
 import * as resources from './rules/resources.js'
 import * as services from './rules/services.js'
-import {checkSameXen, isXenHost} from './rules/xen.js'
+import {checkSameXen, isXenHost, xenProblem} from './rules/xen.js'
 
 export {blocking, worst, type Check} from './check.js'
 export {hostPathsToProbe, pathsToProbe} from './rules/resources.js'
@@ -20,7 +20,7 @@ export {chooseAccel} from './rules/qemu.js'
 
 /** Everything that can be said of one host alone. Pure. */
 export function checkHost(told: HostFacts, entry: HostEntry): Check[] {
-  if (isXenHost(told)) return checkXenHostAlone(told, entry)
+  if (isXenHost(told) || xenProblem(told) !== undefined) return checkXenHostAlone(told, entry)
   const facts = named(told, entry)
   return [
     ...services.checkHostName(told, entry),
@@ -44,7 +44,7 @@ export function checkHost(told: HostFacts, entry: HostEntry): Check[] {
 
 /** Everything that two hosts must have in common. Pure. */
 export function checkTwoHosts(a: HostFacts, b: HostFacts): Check[] {
-  if (isXenHost(a) || isXenHost(b)) {
+  if ([a, b].some((facts) => isXenHost(facts) || xenProblem(facts) !== undefined)) {
     return [...services.checkSameAgent(a, b), ...checkSameXen(a, b), ...services.checkClocks(a, b)]
   }
   return [

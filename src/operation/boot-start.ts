@@ -136,8 +136,18 @@ async function rejoin(
   }
 }
 
+/**
+ * An agent's word to its peer says nothing of Xen's domains: the other side may hold a copy with the guest's memory that waits for its grant,
+ * which is worth more than a guest that boots anew.
+ */
+function whyXenIsLeft({spec, peer}: PairRecord): string {
+  const {name} = spec
+  return `a Xen pair is not started after a boot: ${peer} may hold a copy that can take over; see \`colo pair status ${name}\`, then \`colo pair failover ${name}\` or \`colo pair start ${name}\``
+}
+
 /** An interrupted plan that was to end or make the pair is for a person to finish; every other is overtaken by the start rules. */
 function decide({intent, peer, atMs, copyFaults = []}: MemberObservation, record: PairRecord): BootDecision {
+  if (record.spec.engine === 'xen') return {kind: 'leave', why: whyXenIsLeft(record)}
   const unfinished = intent !== undefined && ['destroy', 'stop', 'disk'].includes(intent.kind)
   const decision = decideBoot({record, peer, nowMs: atMs, faults: copyFaults})
   // a new secondary is made over whatever a resync has left, and over nothing else

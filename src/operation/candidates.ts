@@ -1,4 +1,4 @@
-import type {AgentClient} from '../host/agent-client.js'
+import {observeParams, type AgentClient} from '../host/agent-client.js'
 import {fetchHostFacts} from '../host/fetch-facts.js'
 import {pathsToProbe} from '../host/preflight.js'
 import type {MemberObservation} from '../pair/observation.js'
@@ -42,7 +42,7 @@ export async function openCandidates(context: OperationContext, spec: PairSpec):
         const limits = {timeoutMs: factsLimitMs, signal: context.signal}
         const [facts, {members}] = await Promise.all([
           fetchHostFacts(side.client, {clock: context.clock, signal: context.signal, paths: pathsToProbe(spec, entry)}),
-          side.client.call('pairs.observe', {}, limits),
+          side.client.call('pairs.observe', observeParams(side.client), limits),
         ])
         const records = members.flatMap(({record}) => record ?? [])
         return {entry, facts, client: side.client, member: side.member, records}

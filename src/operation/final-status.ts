@@ -1,4 +1,5 @@
 import {ColoError} from '../errors.js'
+import {observeParams} from '../host/agent-client.js'
 import {assess} from '../pair/assess.js'
 import type {PairState, PairStatus} from '../pair/status.js'
 import type {OperationContext} from './context.js'
@@ -10,7 +11,9 @@ export async function finalStatus(context: OperationContext, found: FoundPair): 
     found.sides.map(async (side) => {
       if (!('client' in side)) return side
       try {
-        const {members} = await side.client.call('pairs.observe', {pair: found.pair}, {timeoutMs: 5000})
+        const {members} = await side.client.call('pairs.observe', observeParams(side.client, found.pair), {
+          timeoutMs: 5000,
+        })
         const [member] = members
         return member === undefined ? side : {...side, member}
       } catch (error) {

@@ -1,4 +1,5 @@
 import {ColoError} from '../errors.js'
+import {observeParams} from '../host/agent-client.js'
 import {assess} from '../pair/assess.js'
 import {currentMembers} from '../pair/membership.js'
 import type {MemberObservation} from '../pair/observation.js'
@@ -35,7 +36,10 @@ export async function observeAll(context: OperationContext): Promise<readonly Pa
       try {
         const client = await context.connect(entry, context.signal)
         try {
-          const {members} = await client.call('pairs.observe', {}, {timeoutMs: 5000, signal: context.signal})
+          const {members} = await client.call('pairs.observe', observeParams(client), {
+            timeoutMs: 5000,
+            signal: context.signal,
+          })
           return {host: entry.name, members}
         } finally {
           client.close()

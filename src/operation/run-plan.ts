@@ -1,7 +1,7 @@
 import {ConflictError, isConflict, TimedOutError, UnreachableError} from '../errors.js'
-import type {AgentClient} from '../host/agent-client.js'
+import {observeParams, type AgentClient} from '../host/agent-client.js'
 import type {HostEntry} from '../pair/inventory.js'
-import type {StepProgress} from '../agent/protocol.js'
+import type {Result, StepProgress} from '../agent/protocol.js'
 import type {Plan} from '../plan/plan.js'
 import {batches, withoutRecord, type Batch} from './batches.js'
 import type {OperationContext} from './context.js'
@@ -101,7 +101,7 @@ class RunningPlan {
     await Promise.all(
       premise.map(async (side) => {
         if (!('member' in side) || !this.#clients.has(side.host)) return
-        const {members} = await this.#client(side.host).call('pairs.observe', {pair}, {timeoutMs: premiseLimitMs})
+        const {members} = await this.#observe(this.#client(side.host))
         if (authorityText(members[0]?.record) === authorityText(side.member.record)) return
         throw new ConflictError(`${pair} was changed on ${side.host} while this was being decided`, {
           hint: 'nothing was done; look again and decide anew: colo pair status ' + pair,
@@ -193,7 +193,7 @@ class RunningPlan {
       if (plan?.id !== id) return 'unknown'
       if (committed) return 'passed'
       // an agent that died right after the fsync of its record had no time to note the step
-      const {members} = await client.call('pairs.observe', {pair}, {timeoutMs: premiseLimitMs})
+      const {members} = await this.#observe(client)
       return holds(members[0]?.record, step) ? 'passed' : 'not passed'
     } catch {
       return 'unknown'
@@ -346,6 +346,10 @@ class RunningPlan {
         await this.#context.clock.sleep(lockPauseMs)
       }
     }
+  }
+
+  #observe(client: AgentClient): Promise<Result<'pairs.observe'>> {
+    return client.call('pairs.observe', observeParams(client, this.#plan.pair), {timeoutMs: premiseLimitMs})
   }
 
   #client(host: string): AgentClient {

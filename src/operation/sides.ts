@@ -1,5 +1,5 @@
 import {ConflictError, NotFoundError, UnreachableError, ColoError} from '../errors.js'
-import type {AgentClient} from '../host/agent-client.js'
+import {observeParams, type AgentClient} from '../host/agent-client.js'
 import type {HostEntry} from '../pair/inventory.js'
 import {areMutual, leadingRecord} from '../pair/membership.js'
 import type {MemberObservation} from '../pair/observation.js'
@@ -51,7 +51,10 @@ export async function openSide(context: OperationContext, host: string, pair: st
   let client: AgentClient | undefined
   try {
     client = await context.connect(entryOf(context, host), context.signal)
-    const {members} = await client.call('pairs.observe', {pair}, {timeoutMs: observeLimitMs, signal: context.signal})
+    const {members} = await client.call('pairs.observe', observeParams(client, pair), {
+      timeoutMs: observeLimitMs,
+      signal: context.signal,
+    })
     const [member] = members
     if (member === undefined) throw new UnreachableError(host, `the agent on ${host} gave no observation of ${pair}`)
     return {host, client, member}
@@ -86,12 +89,15 @@ export async function findPair(
   const first = await firstWithRecord([...opened.values()])
   if (first === undefined) return await nobodyKnows(pair, await Promise.all(opened.values()))
   const endMs = context.clock.monotonic() + (options.peerGraceMs ?? defaultPeerGraceMs)
-  const at = (host: string): Promise<Side> =>
-    withGrace(
+  const at = (host: string): Promise<Side> => {
+    const {answerTimeoutMs = 0} = context.inventory.hosts.find(({name}) => name === host) ?? {}
+    return withGrace(
       opened.get(host) ?? Promise.resolve(absentFromInventory(host, context)),
       host,
-      Math.max(lastLookMs, endMs - context.clock.monotonic()),
+      // a slow host has its time for the connection and for the answer
+      Math.max(lastLookMs, endMs - context.clock.monotonic(), 2 * answerTimeoutMs),
     )
+  }
   const [a, b] = await membersAmong(first, {at, hosts: [...opened.keys()]})
   for (const [host, side] of opened) {
     if (host !== a.host && host !== b.host) void side.then(closeSide, () => undefined)

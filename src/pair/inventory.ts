@@ -18,6 +18,8 @@ export interface HostEntry {
   readonly bridges: readonly string[]
   readonly forward: readonly string[]
   readonly limits: {readonly pairs?: number; readonly memoryBytes?: number}
+  /** a slow or far host: no question to its agent is given up before, milliseconds */
+  readonly answerTimeoutMs?: number
 }
 
 export interface Inventory {

@@ -5,17 +5,18 @@ import {xenLayoutAt, type XenLayout} from '../../xen/layout.js'
 import {readRemusEnd} from '../../xen/read.js'
 import {ownDomain, readRelay, remusProcess, type RelaySeen} from './state.js'
 
-/** An observation must not wait longer for xl, in milliseconds. */
+/** An observation does not wait longer for xl, in milliseconds, unless whoever asks has more time; then it keeps this back for the answer. */
 const XL_MS = 3500
+const RESERVE_MS = 1000
 
 /** What this host has of a Xen pair, now. An xl that does not answer is a fact, not an error. */
 export async function observeXen(
   deps: {readonly run: Run; readonly files: Files},
-  pair: string,
-  runDir: string,
+  {pair, runDir, withinMs = 0}: {readonly pair: string; readonly runDir: string; readonly withinMs?: number | undefined},
 ): Promise<Pick<MemberObservation, 'domain' | 'checkpoints'> & {readonly xen: XenObservation}> {
   const layout = xenLayoutAt(pair, runDir)
-  const limited: Run = (argv, options) => deps.run(argv, {...options, timeoutMs: XL_MS})
+  const timeoutMs = Math.max(XL_MS, withinMs - RESERVE_MS)
+  const limited: Run = (argv, options) => deps.run(argv, {...options, timeoutMs})
   const [own, sender, receiver] = await Promise.all([
     ownDomain({...deps, run: limited}, layout).then(
       (domain) => ({domain}),

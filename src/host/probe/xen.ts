@@ -8,7 +8,7 @@ import {probeQemuAmong} from './qemu.js'
 import {probeTools} from './services.js'
 
 const XL_MS = 10_000
-const MODINFO_MS = 5000
+const MODINFO_MS = 20_000
 
 const libraryDirectories = [
   '/usr/local/lib',
@@ -85,7 +85,11 @@ async function probeModules(run: Run): Promise<XenFacts['modules']> {
     modules.map(async (name) => {
       const there = await run(['modinfo', '-F', 'filename', name], {timeoutMs: MODINFO_MS}).then(
         () => true,
-        () => false,
+        (error: unknown) => {
+          // no answer is no word about the module
+          if (error instanceof ToolError && error.failure.kind === 'timed-out') throw error
+          return false
+        },
       )
       return [name, there] as const
     }),

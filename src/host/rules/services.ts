@@ -47,8 +47,8 @@ export function checkLibvirt(facts: HostFacts): Check[] {
 
 /** What could not be probed is told, so that a missing finding is not taken for a good one. */
 export function checkProbes(facts: HostFacts): Check[] {
-  // of QEMU, without which nothing runs, its own rule tells
-  const others = (facts.problems ?? []).filter(({probe}) => probe !== 'qemu')
+  // of what runs guests its own rule tells: without it nothing runs
+  const others = (facts.problems ?? []).filter(({probe}) => probe !== 'qemu' && probe !== 'xen')
   return others.map(({probe, message}) =>
     warn({id: 'probe', host: facts.host}, `could not probe ${probe}: ${message}`, 'see the log of the agent'),
   )

@@ -2,7 +2,7 @@ import type {PairSpec} from '../../pair/spec.js'
 import {forwardNicOf, proxyOf} from '../../xen/layout.js'
 import {incomingName} from '../../xen/names.js'
 import {fail, pass, warn, type Check} from '../check.js'
-import type {HostFacts, QemuFacts, XenFacts} from '../facts.js'
+import type {HostFacts, ProbeProblem, QemuFacts, XenFacts} from '../facts.js'
 import {isAtLeast, parseVersion, type Version} from '../version.js'
 
 /** Whether pairs of this host are Xen's: a dom0 runs no other. */
@@ -21,6 +21,8 @@ const build = 'no Debian package has it: build Xen with libnl-3, and its QEMU wi
 /** What a Xen host can run, said plainly: the hypervisor, Remus, COLO, and what each lacks. */
 export function checkXenHost(facts: HostFacts): Check[] {
   if (!isXenHost(facts)) {
+    const unseen = xenProblem(facts)
+    if (unseen !== undefined) return [notAsked(facts.host, unseen)]
     return [
       fail(
         {id: 'xen', host: facts.host},
@@ -36,6 +38,21 @@ export function checkXenHost(facts: HostFacts): Check[] {
     ...checkColo(facts),
     ...checkProxy(facts),
   ]
+}
+
+/** Why nobody knows whether Xen is there: its probe failed, which is no word about what is installed. */
+export function xenProblem({problems}: HostFacts): ProbeProblem | undefined {
+  return problems?.find(({probe}) => probe === 'xen')
+}
+
+function notAsked(host: string, {message, timedOut}: ProbeProblem): Check {
+  return fail(
+    {id: 'xen', host},
+    `xl is installed, but what Xen can do could not be asked: ${message}`,
+    timedOut === true
+      ? 'the host is busy: try again; if it stays so, see what loads it (`xl top`)'
+      : 'try again; if it stays so, try `xl info` as root',
+  )
 }
 
 function checkHypervisor({host, xen}: HostFacts & {readonly xen: XenFacts}): Check[] {
@@ -144,6 +161,7 @@ function checkProxy({host, xen}: HostFacts & {readonly xen: XenFacts}): Check[] 
 /** Both hosts together: the stream of one version is read by the same version only, as far as anyone knows. */
 export function checkSameXen(a: HostFacts, b: HostFacts): Check[] {
   if (!isXenHost(a) || !isXenHost(b)) {
+    if (xenProblem(a) !== undefined || xenProblem(b) !== undefined) return []
     if (!isXenHost(a) && !isXenHost(b)) return []
     const [xen, other] = isXenHost(a) ? [a, b] : [b, a]
     return [warn({id: 'same-engine'}, `${xen.host} runs Xen and ${other.host} does not: no pair can be made of them`)]

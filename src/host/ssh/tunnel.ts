@@ -50,7 +50,9 @@ export async function connectOverSsh(target: SshTarget, context: ConnectContext)
 
 async function tryWarm(tunnel: Tunnel, context: ConnectContext): Promise<AgentClient | undefined> {
   try {
-    return await helloOver(tunnel.files.socket, Math.min(WARM_HELLO_MS, context.leftMs()), context)
+    // of a slow host half of its time: the other half is for a new master
+    const warmMs = Math.max(WARM_HELLO_MS, (context.answerTimeoutMs ?? 0) / 2)
+    return await helloOver(tunnel.files.socket, Math.min(warmMs, context.leftMs()), context)
   } catch (error) {
     if (error instanceof SocketError) return undefined
     if (!(error instanceof HelloError) || error.reason === 'protocol') throw error
@@ -110,10 +112,15 @@ async function within(
   })
 }
 
-async function helloOver(path: string, timeoutMs: number, {host, signal, clock}: ConnectContext): Promise<AgentClient> {
+async function helloOver(
+  path: string,
+  timeoutMs: number,
+  {host, signal, clock, answerTimeoutMs}: ConnectContext,
+): Promise<AgentClient> {
   const endMs = clock.monotonic() + timeoutMs
   const port = await connectUnix({path, timeoutMs, signal})
-  return openAgent(port, {host, timeoutMs: Math.max(1, Math.round(endMs - clock.monotonic())), signal})
+  const leftMs = Math.max(1, Math.round(endMs - clock.monotonic()))
+  return openAgent(port, {host, timeoutMs: leftMs, signal, answerTimeoutMs})
 }
 
 async function isAlive(tunnel: Tunnel, {run, signal}: ConnectContext): Promise<boolean> {

@@ -138,8 +138,8 @@ function startQemu(rootfs: string, directory: string): ChildProcess {
 const inventory = `apiVersion: colo/v1
 kind: Hosts
 hosts:
-  xa: {connection: 'ssh://root@127.0.0.1:${ports.xa}', replication: 10.90.0.1, bridges: [br0]}
-  xb: {connection: 'ssh://root@127.0.0.1:${ports.xb}', replication: 10.90.0.2, bridges: [br0]}
+  xa: {connection: 'ssh://root@127.0.0.1:${ports.xa}', replication: 10.90.0.1, bridges: [br0], answerTimeout: 60s}
+  xb: {connection: 'ssh://root@127.0.0.1:${ports.xb}', replication: 10.90.0.2, bridges: [br0], answerTimeout: 60s}
 `
 
 function sshConfig(directory: string): string {

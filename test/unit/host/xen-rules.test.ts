@@ -66,6 +66,15 @@ test('Debian: Remus without NICs, no COLO, and both are said plainly', () => {
   assert.match(colo?.remedy ?? '', /no Debian package/)
 })
 
+test('a probe that failed is no word about what is installed', () => {
+  const silent = {...host(undefined), problems: [{probe: 'xen', message: 'xl info: no answer', timedOut: true as const}]}
+  const [check, ...others] = checkXenHost(silent)
+  assert.equal([check?.verdict, others], ['fail', []])
+  assert.match(check?.message ?? '', /^xl is installed, but .* could not be asked: xl info: no answer/)
+  assert.match(check?.remedy ?? '', /busy/)
+  assert.equal(checkSameXen(silent, host(debian, 'xb')), [])
+})
+
 test('releases whose secondary aborts, or whose comparer lacks its iothread', () => {
   const at = (version: string, qemu = '2.9.1'): string | undefined =>
     checkXenHost(

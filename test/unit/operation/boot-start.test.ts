@@ -176,6 +176,14 @@ test('what must not start is left, and nothing is run', async () => {
   assert.deepEqual(await boot([memberOf('primary')]), ['note done'], 'it runs already')
 })
 
+test('a Xen pair is left to a person, whatever the other side says', async () => {
+  const {spec, ...others} = recordOf('primary')
+  const record = {...others, spec: {...spec, engine: 'xen' as const}}
+  const [first, ...more] = await boot([memberOf('primary', {...down, record, peer: heard})])
+  assert.match(first ?? '', /^note leave: a Xen pair is not started after a boot: beta may hold a copy that can take over/)
+  assert.deepEqual(more, [])
+})
+
 test('a failure is tried again a few times, a refusal is not', async () => {
   const up = memberOf('primary', {...down, peer: heard})
   const failed = await boot([up], () => new ColoError('tool-failed', 1, 'libvirt is not there yet'))
