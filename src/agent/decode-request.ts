@@ -23,7 +23,11 @@ const params = {
   hello: nothing,
   'pairs.list': nothing,
   'pairs.observe': v.strictObject({pair: v.exactOptional(pairName), withinMs: v.exactOptional(integer(0))}),
-  'host.facts': v.strictObject({want: v.exactOptional(v.array(word)), images: v.exactOptional(v.array(path))}),
+  'host.facts': v.strictObject({
+    want: v.exactOptional(v.array(word)),
+    images: v.exactOptional(v.array(path)),
+    withinMs: v.exactOptional(integer(0)),
+  }),
   'domain.read': v.strictObject({domain: domainName}),
   'lock.acquire': v.strictObject({pair: pairName, owner: label, purpose: label}),
   'lock.release': onePair,

@@ -134,7 +134,9 @@ export class AgentMethods {
       return {members: [await observeMember(member, observer, withinMs)]}
     }
     const names = await members.names()
-    const seen = await Promise.allSettled(names.map(async (name) => observeMember(await members.open(name), observer, withinMs)))
+    const seen = await Promise.allSettled(
+      names.map(async (name) => observeMember(await members.open(name), observer, withinMs)),
+    )
     return {members: seen.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))}
   }
 

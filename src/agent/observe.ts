@@ -37,11 +37,7 @@ export interface ObserverDeps {
  * @param withinMs  how long whoever asks waits, when that is longer than usual
  * @throws what makes its record unreadable: a broken record is not an absent one
  */
-export async function observeMember(
-  member: Member,
-  deps: ObserverDeps,
-  withinMs?: number,
-): Promise<MemberObservation> {
+export async function observeMember(member: Member, deps: ObserverDeps, withinMs?: number): Promise<MemberObservation> {
   const record = await member.records.read()
   const [{qmp, view}, nbd, filters] = await Promise.all([
     askVm(member),
@@ -85,7 +81,9 @@ export async function observeMember(
     jobs: view?.jobs ?? [],
     ...attachedTo(member, view),
     ...(member.crash.panickedAtMs === undefined ? {} : {panickedAtMs: member.crash.panickedAtMs}),
-    ...(record?.spec.engine === 'xen' ? await observeXen(deps, {pair: member.pair, runDir: layout.runDir, withinMs}) : {}),
+    ...(record?.spec.engine === 'xen'
+      ? await observeXen(deps, {pair: member.pair, runDir: layout.runDir, withinMs})
+      : {}),
   }
 }
 

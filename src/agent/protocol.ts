@@ -103,7 +103,7 @@ export interface Methods {
    * `withinMs`: so long the command waits; an agent may then wait longer for a slow toolstack
    */
   'pairs.observe': {params: {pair?: string; withinMs?: number}; result: {members: readonly MemberObservation[]}}
-  'host.facts': {params: {want?: readonly string[]; images?: readonly string[]}; result: HostFacts}
+  'host.facts': {params: {want?: readonly string[]; images?: readonly string[]; withinMs?: number}; result: HostFacts}
   /** a libvirt domain by its name; undefined when libvirt knows none */
   'domain.read': {params: {domain: string}; result: {domain: PlainDomain | undefined}}
   /** @throws conflict with the holder's owner, purpose and start */

@@ -54,7 +54,18 @@ function readHost(key: Field, value: Field): HostEntry | undefined {
   const answerTimeoutMs = fields.maybe('answerTimeout', timeWithin({min: '5s', max: '5m'}))
   fields.finish()
   if (name === undefined || connection === undefined || replication === undefined) return undefined
-  return {name, connection, replication, ports, scratch, images, bridges, forward, limits, ...(answerTimeoutMs === undefined ? {} : {answerTimeoutMs})}
+  return {
+    name,
+    connection,
+    replication,
+    ports,
+    scratch,
+    images,
+    bridges,
+    forward,
+    limits,
+    ...(answerTimeoutMs === undefined ? {} : {answerTimeoutMs}),
+  }
 }
 
 /** Interface names, each once. */

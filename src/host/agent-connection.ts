@@ -39,7 +39,12 @@ interface Pending {
  */
 export async function openAgent(
   port: Port,
-  options: {readonly host: string; readonly timeoutMs: number; readonly signal?: AbortSignal | undefined; readonly answerTimeoutMs?: number | undefined},
+  options: {
+    readonly host: string
+    readonly timeoutMs: number
+    readonly signal?: AbortSignal | undefined
+    readonly answerTimeoutMs?: number | undefined
+  },
 ): Promise<AgentClient> {
   const {host, timeoutMs, signal, answerTimeoutMs} = options
   const connection = new AgentConnection(port, host)

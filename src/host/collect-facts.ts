@@ -19,8 +19,9 @@ import {probeXen} from './probe/xen.js'
 import {memoryNeeded} from './rules/resources.js'
 import {neededTools} from './rules/services.js'
 
-/** Limit of each probe; they run side by side. Longer than the longest one's own. */
+/** Limit of each probe; they run side by side. Longer than the longest one's own. More time is used but for what the answer takes. */
 const PROBE_MS = 26_000
+const RESERVE_MS = 4000
 const DEFAULT_SCRATCH = '/run/colo/scratch'
 
 /** Words of `want`; `none` is not a probe and gives the clock alone. */
@@ -46,6 +47,8 @@ export interface FactsRequest {
   /** words of `probes`; all without it. What is not wanted stands at its neutral value */
   readonly want?: readonly string[]
   readonly images?: readonly string[]
+  /** how long whoever asks waits, when that is longer than usual */
+  readonly withinMs?: number
   readonly scratch?: string
 }
 
@@ -58,16 +61,17 @@ export interface FactsDependencies {
 }
 
 /**
- * Finds out about the host it runs on. Settles within some 27 s and never rejects: a probe that fails or takes too long
+ * Finds out about the host it runs on. Settles within some 27 s, or `withinMs`, and never rejects: a probe that fails or takes too long
  * leaves its neutral value, and a line in `problems`.
  */
 export async function collectHostFacts(request: FactsRequest, deps: FactsDependencies): Promise<HostFacts> {
   const {run, files, clock, records} = deps
   const problems: ProbeProblem[] = []
+  const limitMs = Math.max(PROBE_MS, (request.withinMs ?? 0) - RESERVE_MS)
   const probe = async <V>(name: Probe, neutral: V, body: () => Promise<V>): Promise<V> => {
     if (request.want !== undefined && !request.want.includes(name)) return neutral
     try {
-      return await limited(body)
+      return await limited(body, limitMs)
     } catch (error) {
       problems.push({probe: name, message: firstLine(error), ...(isTimeout(error) ? {timedOut: true} : {})})
       return neutral
@@ -107,7 +111,7 @@ export async function collectHostFacts(request: FactsRequest, deps: FactsDepende
     probe('images', [], async () => probeImages(request.images ?? [], {run, files, mounts: await mounts()})),
     probe('tools', {}, () => probeTools(files, Object.keys(neededTools))),
     probe('nft', false, () => probeNftNetdev(run)),
-    probe('xen', undefined, () => probeXen(run, files)),
+    probe('xen', undefined, () => probeXen(run, files, limitMs)),
     probe('forwarding', undefined, async () => probeForwarding(deps, (await linksSeen).links)),
   ])
   return {
@@ -157,10 +161,10 @@ async function text(files: Files, path: string): Promise<string> {
   return content
 }
 
-function limited<V>(body: () => Promise<V>): Promise<V> {
+function limited<V>(body: () => Promise<V>, timeoutMs: number): Promise<V> {
   return new Promise((resolve, reject) => {
-    const disarm = armDeadline({timeoutMs: PROBE_MS}, () => {
-      reject(new TimedOutError(`no answer within ${PROBE_MS / 1000} s`, PROBE_MS))
+    const disarm = armDeadline({timeoutMs}, () => {
+      reject(new TimedOutError(`no answer within ${timeoutMs / 1000} s`, timeoutMs))
     })
     body().then(resolve, reject).finally(disarm)
   })

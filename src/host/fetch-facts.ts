@@ -24,7 +24,9 @@ export async function fetchHostFacts(client: AgentClient, options: FetchFactsOpt
   const startedMs = clock.monotonic()
   const {atMs} = await client.call('host.facts', {want: ['none']}, {timeoutMs: CLOCK_MS, ...(signal && {signal})})
   const reading = readClock({sentMs: sent, roundTripMs: clock.monotonic() - startedMs, atMs})
-  const facts = await client.call('host.facts', {images: paths}, {timeoutMs: FACTS_MS, ...(signal && {signal})})
+  const {answerTimeoutMs} = client
+  const params = {images: paths, ...(answerTimeoutMs === undefined ? {} : {withinMs: answerTimeoutMs})}
+  const facts = await client.call('host.facts', params, {timeoutMs: FACTS_MS, ...(signal && {signal})})
   return {...facts, clock: reading}
 }
 

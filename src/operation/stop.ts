@@ -63,11 +63,7 @@ export async function stopPair(
     }
     if (options.dryRun) return dryRunOf(plan)
     if (options.force.includes(powerCut) && cleanStopOf(primary.record) === undefined) {
-      await context.confirm({
-        text: `The power of ${pair} is cut: its guest cannot end its work.`,
-        expected: pair,
-        force: powerCut,
-      })
+      await confirmPowerCut(context, pair)
     }
     const limits = {timeoutMs: options.timeoutMs + tidyMs, premise: found.sides}
     const timeline = await runPlan(context, clientsOf(found.sides), plan, limits).catch((error: unknown) => {
@@ -85,6 +81,14 @@ function withPressedButton(cause: InterruptedError): InterruptedError {
   return new InterruptedError(cause.message, {cause, hint})
 }
 
+async function confirmPowerCut(context: OperationContext, pair: string): Promise<void> {
+  await context.confirm({
+    text: `The power of ${pair} is cut: its guest cannot end its work.`,
+    expected: pair,
+    force: powerCut,
+  })
+}
+
 /** Xen's own way: the protection ends first, then the guest powers off. */
 async function stopXenPair(
   context: OperationContext,
@@ -92,8 +96,10 @@ async function stopXenPair(
   options: StopOptions,
 ): Promise<OperationResult> {
   const {pair} = found
-  const plan = xenStopPlan(context, found, options.timeoutMs)
+  const isCut = options.force.includes(powerCut)
+  const plan = xenStopPlan(context, found, {guestMs: options.timeoutMs, powerCut: isCut})
   if (options.dryRun) return dryRunOf(plan)
+  if (isCut && plan.steps.length > 0) await confirmPowerCut(context, pair)
   const limits = {timeoutMs: options.timeoutMs + tidyMs, premise: found.sides}
   const timeline = plan.steps.length === 0 ? [] : await runPlan(context, clientsOf(found.sides), plan, limits)
   return {

@@ -24,7 +24,7 @@ const primarySockets: readonly SocketGroup[] = [
  * @see xen-project/xen tools/libs/light/libxl_dm.c
  */
 export function primaryDeviceModelArgs(identity: PairIdentity, sides: XenSides): DeviceModelArg[] {
-  return [...driveArgs(identity, sides), ...socketArgs(identity, sides), ...filterArgs()]
+  return [...socketArgs(identity, sides), ...filterArgs(), ...driveArgs(identity, sides)]
 }
 
 function driveArgs(identity: PairIdentity, {primary}: XenSides): DeviceModelArg[] {

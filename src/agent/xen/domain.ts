@@ -1,4 +1,4 @@
-import {ConflictError, StateError, TimedOutError} from '../../errors.js'
+import {ConflictError, StateError, TimedOutError, ToolError} from '../../errors.js'
 import {xenLayoutAt, type XenLayout} from '../../xen/layout.js'
 import type {XlDomain} from '../../xen/read.js'
 import {createArgv, destroyArgv, pauseArgv, shutdownArgv, unpauseArgv} from '../../xen/xl.js'
@@ -10,6 +10,10 @@ const CREATE_MS = 120_000
 const DESTROY_MS = 60_000
 const XL_MS = 20_000
 const POLL_MS = 300
+/** A guest that boots or powers off needs the processor more than xl does. */
+const GUEST_POLL_MS = 1000
+/** Looks in a row at which a guest waits for work: then it has booted. */
+const IDLE_LOOKS = 6
 
 export function layoutIn(context: ActionContext): XenLayout {
   return xenLayoutAt(context.pair, context.layout.runDir)
@@ -29,11 +33,26 @@ async function create(config: string, context: ActionContext): Promise<'changed'
   await files.makeDirectory(context.layout.runDir, 0o711)
   await files.makeDirectory(layout.directory, 0o700)
   await files.writeAtomic(layout.configFile, config, 0o600)
-  await run(createArgv(layout.configFile), {timeoutMs: CREATE_MS, signal: context.signal})
+  await run(createArgv(layout.configFile), {timeoutMs: CREATE_MS, signal: context.signal}).catch((error: unknown) => {
+    throw createFailure(pair, error)
+  })
   if (!(await adopt(context, layout))) {
     throw new StateError(`${pair}: xl created no domain of that name`, {actual: 'absent', required: ['paused']})
   }
   return 'changed'
+}
+
+/** xl says first what it reads, and last what it could not clean up; the cause stands where it first says `error`. */
+function createFailure(pair: string, error: unknown): unknown {
+  if (!(error instanceof ToolError) || error.failure.kind !== 'exit') return error
+  const said = error.cause instanceof Error ? error.cause.message : ''
+  const [cause] = said.split('\n').filter((line) => / error: /.test(line))
+  if (cause === undefined) return error
+  return new StateError(
+    `xl could not create ${pair}: ${cause.replace(/^.* error: /, '')}`,
+    {actual: 'absent', required: ['paused']},
+    {cause: error, hint: `see /var/log/xen/qemu-dm-${pair}.log and /var/log/xen/xen-hotplug.log there`},
+  )
 }
 
 /** Takes note of a domain of the pair's own name and uuid. @throws {ConflictError} when it is somebody else's */
@@ -99,15 +118,32 @@ export const xenBooted: Perform<ActionOf<'xen-booted'>> = async ({timeoutMs}, co
   const {domid} = await requireOwn(context)
   const path = `/local/domain/${domid}/control/feature-suspend`
   let idle = 0
-  await poll(context, {what: 'the guest to boot', timeoutMs}, async () => {
+  await poll(context, {what: 'the guest to boot', timeoutMs, everyMs: GUEST_POLL_MS}, async () => {
     const {stdout} = await context.run(['xenstore-read', path], {timeoutMs: XL_MS}).catch(() => ({stdout: ''}))
     if (stdout.trim() === '1') return true
-    const {stdout: list} = await context.run(['xl', 'list', String(domid)], {timeoutMs: XL_MS})
-    // without PV drivers a guest says nothing: blocked ten times in a row it waits for work
-    idle = / -b---- /.test(list.replace(/\s+/g, ' ')) ? idle + 1 : 0
-    return idle >= 10
+    // without PV drivers a guest says nothing
+    idle = (await isIdle(context, domid)) ? idle + 1 : 0
+    return idle >= IDLE_LOOKS
   })
   return 'unchanged'
+}
+
+/** @throws {StateError} when it has ended */
+async function isIdle(context: ActionContext, domid: number): Promise<boolean> {
+  const {stdout} = await context
+    .run(['xl', 'list', String(domid)], {timeoutMs: XL_MS})
+    .catch(async (error: unknown) => {
+      if ((await ownDomain(context, layoutIn(context))) !== undefined) throw error
+      throw new StateError(
+        `the guest of ${context.pair} ended while it booted`,
+        {actual: 'absent', required: ['running']},
+        {
+          cause: error,
+          hint: 'see its console under /var/log/xen/console there; a kernel needs more memory than it takes on disk',
+        },
+      )
+    })
+  return / -b---- /.test(stdout.replace(/\s+/g, ' '))
 }
 
 /** See the action `xen-shutdown`. */
@@ -116,7 +152,8 @@ export const xenShutdown: Perform<ActionOf<'xen-shutdown'>> = async ({timeoutMs}
   const own = await ownDomain(context, layout)
   if (own === undefined) return 'unchanged'
   await context.run(shutdownArgv(own.domid), {timeoutMs: XL_MS})
-  await poll(context, {what: `the guest of ${context.pair} to power off; it goes on`, timeoutMs}, async () => {
+  const wait = {what: `the guest of ${context.pair} to power off; it goes on`, timeoutMs, everyMs: GUEST_POLL_MS}
+  await poll(context, wait, async () => {
     const now = await ownDomain(context, layout)
     return now === undefined || now.state === 'shutdown'
   })
@@ -135,7 +172,7 @@ export async function requireOwn(context: ActionContext): Promise<XlDomain> {
 /** Asks again until it is so. @throws {TimedOutError}, or the signal's reason */
 export async function poll(
   context: Pick<ActionContext, 'clock' | 'signal'>,
-  wait: {readonly what: string; readonly timeoutMs: number},
+  wait: {readonly what: string; readonly timeoutMs: number; readonly everyMs?: number},
   done: () => Promise<boolean>,
 ): Promise<void> {
   const endMs = context.clock.monotonic() + wait.timeoutMs
@@ -143,6 +180,6 @@ export async function poll(
     if (context.clock.monotonic() > endMs) {
       throw new TimedOutError(`waited ${seconds(wait.timeoutMs)} for ${wait.what}`, wait.timeoutMs)
     }
-    await context.clock.sleep(POLL_MS, context.signal)
+    await context.clock.sleep(wait.everyMs ?? POLL_MS, context.signal)
   }
 }

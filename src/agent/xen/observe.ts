@@ -12,7 +12,11 @@ const RESERVE_MS = 1000
 /** What this host has of a Xen pair, now. An xl that does not answer is a fact, not an error. */
 export async function observeXen(
   deps: {readonly run: Run; readonly files: Files},
-  {pair, runDir, withinMs = 0}: {readonly pair: string; readonly runDir: string; readonly withinMs?: number | undefined},
+  {
+    pair,
+    runDir,
+    withinMs = 0,
+  }: {readonly pair: string; readonly runDir: string; readonly withinMs?: number | undefined},
 ): Promise<Pick<MemberObservation, 'domain' | 'checkpoints'> & {readonly xen: XenObservation}> {
   const layout = xenLayoutAt(pair, runDir)
   const timeoutMs = Math.max(XL_MS, withinMs - RESERVE_MS)

@@ -10,10 +10,12 @@ import type {ActionOf, Perform} from '../actions/common.js'
 import {destroy, layoutIn, poll, requireOwn} from './domain.js'
 import {listDomains, noteDomain, ownDomain, readRelay, remusProcess, uuidOf} from './state.js'
 
-const LISTEN_MS = 30_000
-const STREAM_MS = 60_000
-const END_MS = 20_000
+const LISTEN_MS = 60_000
+const STREAM_MS = 120_000
+const END_MS = 60_000
 const XL_MS = 20_000
+/** The first copy of the memory takes seconds at least. */
+const CHECKPOINT_POLL_MS = 1000
 
 /** Runs what it is given and notes how that ended; nothing of a pair gets into this text. */
 const noting = '"$@"; echo "colo: xl ended with $?"'
@@ -136,12 +138,10 @@ async function releasePrimary(context: ActionContext, timeoutMs: number): Promis
 /** See the action `xen-checkpoint`. */
 export const xenCheckpoint: Perform<ActionOf<'xen-checkpoint'>> = async ({timeoutMs}, context) => {
   const layout = layoutIn(context)
-  await poll(context, {what: `a checkpoint of ${context.pair}`, timeoutMs}, async () => {
+  await poll(context, {what: `a checkpoint of ${context.pair}`, timeoutMs, everyMs: CHECKPOINT_POLL_MS}, async () => {
     const relay = await readRelay(context.files, layout.receiverState)
     if (relay?.alive !== true || relay.phase !== 'streaming') {
-      const log = (await context.files.readText(layout.receiverLog)) ?? ''
-      const said = log.split('\n').filter((line) => /error|[Ff]ailed|not supported/.test(line))[0]
-      throw broken(context, 'the stream ended before the first checkpoint', said ?? relay?.reason)
+      throw receiverFailure(context, (await context.files.readText(layout.receiverLog)) ?? '', relay?.reason)
     }
     return (relay.checkpoints ?? 0) >= 2
   })
@@ -149,6 +149,15 @@ export const xenCheckpoint: Perform<ActionOf<'xen-checkpoint'>> = async ({timeou
   if (incoming === undefined) throw broken(context, `there is no domain ${layout.incoming}`, undefined)
   await noteDomain(context.files, layout, incoming.domid)
   return 'changed'
+}
+
+/** The cause where the receiver's words are known, else its own first complaint. */
+function receiverFailure(context: ActionContext, log: string, ended: string | undefined): StateError {
+  const what = 'the stream ended before the first checkpoint'
+  const {code, reason, remedy} = readRemusEnd(log)
+  if (code !== 'unknown' && code !== 'receiver-refused') return broken(context, what, reason, remedy)
+  const said = log.split('\n').find((line) => /error|[Ff]ailed|not supported/.test(line))
+  return broken(context, what, said ?? ended)
 }
 
 /** See the action `xen-takeover`. */

@@ -33,12 +33,13 @@ export async function probeQemuAmong(
   candidates: readonly string[],
   run: Run,
   files: Files,
+  timeoutMs = PROBE_MS,
 ): Promise<QemuFacts | undefined> {
   for (const binary of candidates) {
     const file = await files.stat(binary)
     if (file === undefined) continue
     const key = `${binary} ${file.device} ${file.inode} ${file.sizeBytes}`
-    const facts = known.get(key) ?? (await askQemu(run, binary))
+    const facts = known.get(key) ?? (await askQemu(run, binary, timeoutMs))
     known.set(key, facts)
     return facts
   }
@@ -49,9 +50,9 @@ export async function probeQemuAmong(
  * QEMU does not wait until its answers are read: those that do not fit into the pipe when it quits are lost, which happens when the
  * reader gets no processor meanwhile.
  */
-async function askQemu(run: Run, binary: string): Promise<QemuFacts> {
+async function askQemu(run: Run, binary: string, timeoutMs: number): Promise<QemuFacts> {
   for (let tries = 1; ; tries++) {
-    const {stdout} = await run(qemuProbeArgv(binary), {timeoutMs: PROBE_MS, input: qemuProbeInput()})
+    const {stdout} = await run(qemuProbeArgv(binary), {timeoutMs, input: qemuProbeInput()})
     try {
       return await readQemuProbe(binary, stdout)
     } catch (error) {

@@ -7,9 +7,6 @@ import type {XenFacts} from '../facts.js'
 import {probeQemuAmong} from './qemu.js'
 import {probeTools} from './services.js'
 
-const XL_MS = 10_000
-const MODINFO_MS = 20_000
-
 const libraryDirectories = [
   '/usr/local/lib',
   '/usr/local/lib64',
@@ -31,25 +28,29 @@ const modules = ['xt_PMYCOLO', 'xt_SECCOLO', 'ifb', 'sch_plug'] as const
 const programs = ['nl-qdisc-add', 'mkfifo'] as const
 const scripts = ['colo-proxy-setup', 'remus-netbuf-setup'] as const
 
-/** What this host's Xen can do; undefined without xl. xl is only asked, nothing is created. */
-export async function probeXen(run: Run, files: Files): Promise<XenFacts | undefined> {
+/**
+ * What this host's Xen can do; undefined without xl. xl is only asked, nothing is created.
+ *
+ * @param timeoutMs  for all of it; an xl that hangs is a fact, and found out in half of it
+ */
+export async function probeXen(run: Run, files: Files, timeoutMs: number): Promise<XenFacts | undefined> {
   if ((await probeTools(files, ['xl']))['xl'] !== true) return undefined
   // one after the other: xl takes a lock of its own
-  const hypervisor = await askHypervisor(run)
-  const domains = 'version' in hypervisor ? await domainNames(run) : []
+  const hypervisor = await askHypervisor(run, timeoutMs / 2)
+  const domains = 'version' in hypervisor ? await domainNames(run, timeoutMs) : []
   const [libxl, deviceModel, kernel, found, hotplug] = await Promise.all([
     probeLibxl(files),
-    probeQemuAmong(deviceModels, run, files),
-    probeModules(run),
+    probeQemuAmong(deviceModels, run, files, timeoutMs),
+    probeModules(run, timeoutMs),
     probeTools(files, programs),
     probeScripts(files),
   ])
   return {hypervisor, domains, libxl, deviceModel, modules: kernel, helpers: {...found, ...hotplug}}
 }
 
-async function askHypervisor(run: Run): Promise<XenFacts['hypervisor']> {
+async function askHypervisor(run: Run, timeoutMs: number): Promise<XenFacts['hypervisor']> {
   try {
-    const {version, virtCaps, freeMemoryBytes} = parseXlInfo((await run(infoArgv(), {timeoutMs: XL_MS})).stdout)
+    const {version, virtCaps, freeMemoryBytes} = parseXlInfo((await run(infoArgv(), {timeoutMs})).stdout)
     return {version, virtCaps, freeMemoryBytes}
   } catch (error) {
     return {
@@ -58,8 +59,8 @@ async function askHypervisor(run: Run): Promise<XenFacts['hypervisor']> {
   }
 }
 
-async function domainNames(run: Run): Promise<string[]> {
-  const {stdout} = await run(listArgv(), {timeoutMs: XL_MS})
+async function domainNames(run: Run, timeoutMs: number): Promise<string[]> {
+  const {stdout} = await run(listArgv(), {timeoutMs})
   return parseXlList(stdout).flatMap(({domid, name}) => (domid === 0 ? [] : [name]))
 }
 
@@ -80,10 +81,10 @@ async function probeLibxl(files: Files): Promise<XenFacts['libxl']> {
   return undefined
 }
 
-async function probeModules(run: Run): Promise<XenFacts['modules']> {
+async function probeModules(run: Run, timeoutMs: number): Promise<XenFacts['modules']> {
   const found = await Promise.all(
     modules.map(async (name) => {
-      const there = await run(['modinfo', '-F', 'filename', name], {timeoutMs: MODINFO_MS}).then(
+      const there = await run(['modinfo', '-F', 'filename', name], {timeoutMs}).then(
         () => true,
         (error: unknown) => {
           // no answer is no word about the module

@@ -7,6 +7,9 @@ export type SshTarget = Extract<ConnectionSpec, {kind: 'ssh'}>
 const CONNECT_SECONDS = 3
 /** A master without connections ends itself after this many seconds, so none is ever left behind. */
 const PERSIST_SECONDS = 60
+/** Between two probes of the peer, and how many may stay unanswered. */
+const ALIVE_SECONDS = 2
+const ALIVE_COUNT = 2
 
 export interface MasterFiles {
   readonly control: string
@@ -19,23 +22,33 @@ export interface MasterFiles {
  * `files.socket`. What ssh has to say goes to `files.log`: a background master would otherwise hold standard error
  * open for as long as it lives.
  *
- * A dead peer is noticed after two unanswered probes (4-6 s); the master then ends by itself.
+ * A dead peer is noticed after two unanswered probes (4-6 s); the master then ends by itself. A slow host has its `answerTimeout` for that, as
+ * for the banner.
  *
  * @see ssh(1) -f -N -L -E; ssh_config(5) ControlPersist, ServerAliveInterval, StreamLocalBindUnlink
  */
-export function masterArgv(target: SshTarget, files: MasterFiles, remoteSocket: string, configFile?: string): Argv {
+export function masterArgv(
+  target: SshTarget,
+  files: MasterFiles,
+  remoteSocket: string,
+  {
+    configFile,
+    answerTimeoutMs = 0,
+  }: {readonly configFile?: string | undefined; readonly answerTimeoutMs?: number | undefined} = {},
+): Argv {
+  const answerSeconds = Math.ceil(answerTimeoutMs / 1000)
   return [
     'ssh',
     ...(configFile === undefined ? [] : ['-F', configFile]),
     '-fNT',
     ...option('BatchMode', 'yes'),
-    ...option('ConnectTimeout', String(CONNECT_SECONDS)),
+    ...option('ConnectTimeout', String(Math.max(CONNECT_SECONDS, answerSeconds))),
     ...option('ConnectionAttempts', '1'),
     ...option('ControlMaster', 'yes'),
     ...option('ControlPath', files.control),
     ...option('ControlPersist', String(PERSIST_SECONDS)),
-    ...option('ServerAliveInterval', '2'),
-    ...option('ServerAliveCountMax', '2'),
+    ...option('ServerAliveInterval', String(ALIVE_SECONDS)),
+    ...option('ServerAliveCountMax', String(Math.max(ALIVE_COUNT, Math.ceil(answerSeconds / ALIVE_SECONDS)))),
     ...option('StreamLocalBindUnlink', 'yes'),
     ...option('StreamLocalBindMask', '0177'),
     ...option('ExitOnForwardFailure', 'no'),

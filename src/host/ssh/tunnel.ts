@@ -80,11 +80,11 @@ async function startMaster(tunnel: Tunnel, context: ConnectContext): Promise<Age
 }
 
 async function runSsh(tunnel: Tunnel, fresh: MasterFiles, context: ConnectContext): Promise<void> {
-  const {run, signal, clock} = context
+  const {run, signal, clock, answerTimeoutMs} = context
   const limitMs = Math.max(1, context.leftMs() - HELLO_RESERVE_MS)
   const startedMs = clock.monotonic()
   try {
-    const argv = masterArgv(tunnel.target, fresh, agentSocketPath, tunnel.configFile)
+    const argv = masterArgv(tunnel.target, fresh, agentSocketPath, {configFile: tunnel.configFile, answerTimeoutMs})
     await within(limitMs + GRACE_MS, argv, run(argv, {timeoutMs: limitMs, ...(signal && {signal})}), signal)
   } catch (error) {
     signal?.throwIfAborted()

@@ -18,8 +18,7 @@ export const xenBridge = 'colobr0'
 const dialect = 'ingress-prio'
 
 /**
- * What enters the guest is copied to the forward NIC, per protocol: the tc part of the kernel proxy's set-up on the primary. Its netfilter
- * part (xt_PMYCOLO) needs modules that current kernels do not have.
+ * What enters the guest is copied to the forward NIC, per protocol: the tc part of the kernel proxy's set-up on the primary.
  *
  * @see xen-project/xen tools/hotplug/Linux/colo-proxy-setup, setup_primary
  */
@@ -54,11 +53,44 @@ export function xenSecondaryUp({vif, forward}: XenPath): Argv[] {
 
 export function xenSecondaryDown({vif, forward, bridge}: XenPath): Argv[] {
   return [
-    link(vif, 'nomaster'),
     link(forward, 'nomaster'),
+    link(vif, 'nomaster'),
     ['ip', 'link', 'del', 'dev', xenBridge],
     link(vif, 'master', checkInterface('bridge', bridge)),
   ]
+}
+
+/**
+ * The netfilter part of the kernel proxy: the comparison itself. Its modules are for kernels 3.x and 4.x.
+ *
+ * Xen's own tear-down flushes every arptables rule of the host instead of deleting its own.
+ *
+ * @param index  of the proxy, as libxl numbers them: 0 to 100
+ * @see xen-project/xen tools/hotplug/Linux/colo-proxy-setup
+ */
+export function xenNetfilter(
+  ensure: 'present' | 'absent',
+  {vif, forward, role, index}: XenPath & {readonly role: 'primary' | 'secondary'; readonly index: number},
+): Argv[] {
+  const verb = ensure === 'present' ? '-I' : '-D'
+  const number = String(checkCount('index', index, 0))
+  const target = role === 'primary' ? 'PMYCOLO' : 'SECCOLO'
+  const seen = ['-m', 'physdev', '--physdev-in', checkInterface('vif', vif)]
+  const nic = checkInterface('forward', forward)
+  const rules: Argv[] = (['iptables', 'ip6tables'] as const).map((program) => [
+    program, '-t', 'mangle', verb, 'PREROUTING', ...seen, '-j', target, '--index', number,
+  ]) // prettier-ignore
+  const mark: Argv[] =
+    role === 'primary' ? [['arptables', verb, 'INPUT', '-i', nic, '-j', 'MARK', '--set-mark', number]] : []
+  if (ensure === 'absent') return [...rules, ...mark, ['rmmod', `xt_${target}`]]
+  const modules: Argv[] =
+    role === 'primary'
+      ? [
+          ['modprobe', 'nf_conntrack_ipv4'],
+          ['modprobe', 'xt_PMYCOLO', `sec_dev=${nic}`],
+        ]
+      : [['modprobe', 'xt_SECCOLO']]
+  return [...modules, ...rules, ...mark]
 }
 
 /** Remus holds a guest's output at a `plug` until the next checkpoint. */

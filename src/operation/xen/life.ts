@@ -179,7 +179,11 @@ export function xenDestroyPlan(context: OperationContext, found: FoundPair, keep
 }
 
 /** Without steps when it is stopped already. @throws {StateError} while something else is under way, or it is not well */
-export function xenStopPlan(context: OperationContext, found: FoundPair, guestMs: number): Plan {
+export function xenStopPlan(
+  context: OperationContext,
+  found: FoundPair,
+  how: {readonly guestMs: number; readonly powerCut: boolean},
+): Plan {
   const {pair} = found
   const seen = found.sides.map(seenOf)
   const {primary, other} = authorityOf(seen)
@@ -200,7 +204,7 @@ export function xenStopPlan(context: OperationContext, found: FoundPair, guestMs
     primary: host,
     secondary: record.alone ? undefined : other?.host,
     generation: record.alone ? record.generation : nextGeneration(record.generation, context.newId()),
-    guestMs,
+    ...how,
   })
   return state === 'stopped' ? {...plan, steps: []} : plan
 }

@@ -23,7 +23,7 @@ const noise = /^xc: (info|progress): /
 /** For what the receiver wrote last. */
 const LAST_WORDS_MS = 300
 /** Waiting for the rest of the handshake, in milliseconds. */
-const HANDSHAKE_MS = 10_000
+const HANDSHAKE_MS = 20_000
 
 /**
  * The receiving side: listens for the one connection of the pair's other side and runs the one command that is expected.

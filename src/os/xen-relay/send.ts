@@ -2,7 +2,7 @@ import net from 'node:net'
 
 import {firstLine, proofOf, startTicksOf, writeState, type RelayPhase, type SendOrders} from './orders.js'
 
-const CONNECT_MS = 15_000
+const CONNECT_MS = 30_000
 const WATCH_MS = 1000
 
 /**

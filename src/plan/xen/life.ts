@@ -166,10 +166,13 @@ export interface XenStopInput {
   readonly secondary: string | undefined
   readonly generation: Generation
   readonly guestMs: number
+  /** the guest is ended without being asked */
+  readonly powerCut: boolean
 }
 
 /** Xen has no command that ends a protection: the other copy is destroyed, the guest goes on alone, and then powers off. */
-export function planXenStop({planId, identity, primary, secondary, generation, guestMs}: XenStopInput): Plan {
+export function planXenStop(input: XenStopInput): Plan {
+  const {planId, identity, primary, secondary, generation, guestMs, powerCut} = input
   const {name} = identity.spec
   const ending: XenFailoverInput = {
     planId,
@@ -191,7 +194,9 @@ export function planXenStop({planId, identity, primary, secondary, generation, g
       alone(ending),
       goOnAlone(primary),
       ...(secondary === undefined ? [] : endLoser(identity, secondary)),
-      step(primary, 'off', 'let the guest power off', [{kind: 'xen-shutdown', timeoutMs: guestMs}]),
+      powerCut
+        ? step(primary, 'off', 'cut the power', [{kind: 'xen-domain', ensure: 'absent'}])
+        : step(primary, 'off', 'let the guest power off', [{kind: 'xen-shutdown', timeoutMs: guestMs}]),
       step(primary, 'clean', 'note the clean stop', [{kind: 'record-change', change: {clean: true}}]),
     ],
   }

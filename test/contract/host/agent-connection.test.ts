@@ -3,7 +3,7 @@ import {tmpdir} from 'node:os'
 import {join} from 'node:path'
 import * as assert from 'uvu/assert'
 import {ColoError, TimedOutError, UnreachableError} from '../../../src/errors.js'
-import type {AgentClient} from '../../../src/host/agent-client.js'
+import {observeParams, type AgentClient} from '../../../src/host/agent-client.js'
 import {HelloError, openAgent} from '../../../src/host/agent-connection.js'
 import {AgentError} from '../../../src/host/agent-wire.js'
 import {connectUnix} from '../../../src/os/sockets.js'
@@ -107,6 +107,23 @@ test('a reply cut into single bytes is put together', async (t) => {
     }),
   )
   assert.equal(await client.call('pairs.list', {}), {pairs: ['wéb']})
+})
+
+test('no call to a slow host is given up before its answerTimeout, whatever limit it names', async (t) => {
+  const agent = await served(
+    t,
+    withHello('beta', ({id}, port) => {
+      setTimeout(() => port.write(`${JSON.stringify({id, result: {pairs: ['late']}})}\n`), 200)
+      return []
+    }),
+  )
+  const port = await connectUnix({path: agent.path, timeoutMs: 1000})
+  const client = await openAgent(port, {host: 'beta', timeoutMs: 2000, answerTimeoutMs: 9000})
+  t.defer(() => {
+    client.close()
+  })
+  assert.equal(await client.call('pairs.list', {}, {timeoutMs: 1}), {pairs: ['late']})
+  assert.equal(observeParams(client, 'web1'), {pair: 'web1', withinMs: 9000})
 })
 
 test('a call without reply ends in time, names what it waited for, and its late reply is dropped', async (t) => {

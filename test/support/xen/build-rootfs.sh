@@ -50,8 +50,11 @@ chmod 755 "$early/init"
 
 # the guest: the same kernel, busybox, and a counter on the console
 guest="$dir/xen/guest"
-mkdir -p "$guest/bin" "$guest/proc" "$guest/dev"
+mkdir -p "$guest/bin" "$guest/sbin" "$guest/proc" "$guest/dev"
 cp "$dir/bin/busybox" "$guest/bin/"
+# what the kernel runs when it is asked to power off
+printf '#!/bin/busybox sh\nexec /bin/busybox poweroff -f\n' >"$guest/sbin/poweroff"
+chmod 755 "$guest/sbin/poweroff"
 cp "$assets/guest-init.sh" "$guest/init"
 chmod 755 "$guest/init"
 (cd "$guest" && find . | cpio -o -H newc 2>/dev/null | gzip -9) >"$dir/xen/guest.img"

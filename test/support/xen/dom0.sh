@@ -11,6 +11,7 @@ ln -s /run /var/run
 ln -s /run/lock /var/lock
 ln -s /opt/node/node /usr/local/bin/node
 ln -s /usr/lib/colo/bin/run.js /usr/local/bin/colo
+ln -s /bin/busybox /usr/local/bin/awk # for Xen's scripts
 for module in xen-privcmd xenfs xen-evtchn xen-gntdev xen-gntalloc xen-netback xen-blkback tun bridge dummy nf_tables nf_tables_netdev; do
   modprobe -a "$module" 2>/dev/null || busybox insmod "$(find /lib/modules -name "$module.ko")" 2>/dev/null
 done
@@ -22,6 +23,9 @@ ip link add br0 type bridge
 ip address add 10.90.0.1/24 dev br0
 ip address add 10.90.0.2/24 dev br0
 ip link set br0 up
+# a bridge that lost its last port has no carrier
+ip link add port0 type dummy
+ip link set port0 master br0 up
 xen=/usr/lib/xen-4.17/bin
 $xen/xenstored --pid-file /run/xenstored.pid || xenstored --pid-file /run/xenstored.pid
 xenstore-exists / || sleep 1

@@ -5,6 +5,10 @@ import {tmpdir} from 'node:os'
 import {join} from 'node:path'
 import {fileURLToPath} from 'node:url'
 
+import {parseHostsFile} from '../../../src/config/hosts-file.js'
+import type {AgentClient} from '../../../src/host/agent-client.js'
+import {connectAgent} from '../../../src/host/connection.js'
+import {systemClock} from '../../../src/os/clock.js'
 import {run} from '../../../src/os/process.js'
 import {assets, xenRootfs} from './rootfs.js'
 
@@ -23,6 +27,8 @@ export interface Dom0 {
   sh(script: string, host?: XenHost, timeoutMs?: number): Promise<string>
   /** the project's own command line, on this machine, over ssh:// */
   colo(args: readonly string[], options?: ColoOptions): Promise<{readonly stdout: string}>
+  /** the agent of a host, over ssh://, for what no command offers; the caller closes it */
+  agent(host: XenHost): Promise<AgentClient>
   /** writes a file into a directory that dom0 sees as /opt/start */
   share(name: string, text: string): string
   /** writes a file for the command line on this machine; its path */
@@ -80,25 +86,7 @@ export async function bootDom0(limitMs = 400_000): Promise<Dom0> {
     rmSync(directory, {recursive: true, force: true})
   }
   process.once('exit', stop)
-  const env = {COLO_HOSTS: at('hosts.yaml'), COLO_SSH_CONFIG: at('ssh_config')}
-  const ssh = (host: XenHost, script: string): readonly [string, ...string[]] => [
-    'ssh', '-F', at('ssh_config'), '-p', String(ports[host]), '-o', 'ControlMaster=auto',
-    '-o', `ControlPath=${at('control-%p')}`, '-o', 'ControlPersist=60', 'root@127.0.0.1',
-    `PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; ${script}`,
-  ] // prettier-ignore
-  const dom0: Dom0 = {
-    sh: async (script, host = 'xa', timeoutMs = 60_000) => (await run(ssh(host, script), {timeoutMs})).stdout,
-    colo: (args, options = {}) => runColo(args, options, env),
-    file: (name, text) => {
-      writeFileSync(at(name), text)
-      return at(name)
-    },
-    share: (name, text) => {
-      writeFileSync(join(at('start'), name), text)
-      return `/opt/start/${name}`
-    },
-    stop,
-  }
+  const dom0 = dom0In(directory, stop)
   const endMs = performance.now() + limitMs
   for (const host of ['xa', 'xb'] as const) {
     for (;;) {
@@ -112,6 +100,35 @@ export async function bootDom0(limitMs = 400_000): Promise<Dom0> {
     }
   }
   return dom0
+}
+
+/** A dom0 whose files are in a directory; it runs. */
+export function dom0In(directory: string, stop: () => void): Dom0 {
+  const at = (name: string): string => join(directory, name)
+  const env = {COLO_HOSTS: at('hosts.yaml'), COLO_SSH_CONFIG: at('ssh_config')}
+  const ssh = (host: XenHost, script: string): readonly [string, ...string[]] => [
+    'ssh', '-F', at('ssh_config'), '-p', String(ports[host]), '-o', 'ControlMaster=auto',
+    '-o', `ControlPath=${at('control-%p')}`, '-o', 'ControlPersist=60', 'root@127.0.0.1',
+    `PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; ${script}`,
+  ] // prettier-ignore
+  return {
+    sh: async (script, host = 'xa', timeoutMs = 60_000) => (await run(ssh(host, script), {timeoutMs})).stdout,
+    colo: (args, options = {}) => runColo(args, options, env),
+    agent: async (host) => {
+      const entry = parseHostsFile(inventory, 'hosts.yaml').hosts.find(({name}) => name === host)
+      if (entry === undefined) throw new Error(`no host ${host}`)
+      return connectAgent(entry, {clock: systemClock, run, env: {...process.env, ...env}})
+    },
+    file: (name, text) => {
+      writeFileSync(at(name), text)
+      return at(name)
+    },
+    share: (name, text) => {
+      writeFileSync(join(at('start'), name), text)
+      return `/opt/start/${name}`
+    },
+    stop,
+  }
 }
 
 function startQemu(rootfs: string, directory: string): ChildProcess {
@@ -138,8 +155,8 @@ function startQemu(rootfs: string, directory: string): ChildProcess {
 const inventory = `apiVersion: colo/v1
 kind: Hosts
 hosts:
-  xa: {connection: 'ssh://root@127.0.0.1:${ports.xa}', replication: 10.90.0.1, bridges: [br0], answerTimeout: 60s}
-  xb: {connection: 'ssh://root@127.0.0.1:${ports.xb}', replication: 10.90.0.2, bridges: [br0], answerTimeout: 60s}
+  xa: {connection: 'ssh://root@127.0.0.1:${ports.xa}', replication: 10.90.0.1, bridges: [br0], answerTimeout: 120s}
+  xb: {connection: 'ssh://root@127.0.0.1:${ports.xb}', replication: 10.90.0.2, bridges: [br0], answerTimeout: 120s}
 `
 
 function sshConfig(directory: string): string {

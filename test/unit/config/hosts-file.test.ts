@@ -50,12 +50,14 @@ test('reads what a host may say beside that', () => {
     bridges: [br0, br1.5]
     forward: [eth2]
     limits: {pairs: 4, memory: 8GiB}
+    answerTimeout: 30s
 `
   const beta = parseHostsFile(goodHosts + more, 'h').hosts[1]
   assert.equal(beta?.ports, {from: 9000, to: 9010})
   assert.equal([beta?.scratch, beta?.images], ['/ram/colo', '/srv'])
   assert.equal([beta?.bridges, beta?.forward], [['br0', 'br1.5'], ['eth2']])
   assert.equal(beta?.limits, {pairs: 4, memoryBytes: 8 * 1024 ** 3})
+  assert.is(beta?.answerTimeoutMs, 30_000)
 })
 
 test('an inventory may be empty, and the lab writes a good one', () => {

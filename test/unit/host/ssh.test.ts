@@ -10,7 +10,7 @@ const target: SshTarget = {kind: 'ssh', user: 'root', address: '10.99.0.2', port
 const files = {control: '/d/x.c', socket: '/d/x.s', log: '/d/x.l'}
 
 test('the master asks nothing, has limits, forwards the agent, and ends itself', () => {
-  const argv = masterArgv(target, files, '/run/colo/agent.sock', '/etc/colo/ssh')
+  const argv = masterArgv(target, files, '/run/colo/agent.sock', {configFile: '/etc/colo/ssh'})
   const text = argv.join(' ')
   assert.is(argv[0], 'ssh')
   for (const part of [
@@ -31,6 +31,8 @@ test('the master asks nothing, has limits, forwards the agent, and ends itself',
 
 test('an address can never be taken for an option', () => {
   const hostile: SshTarget = {kind: 'ssh', address: '-oProxyCommand=reboot'}
+  const patient = masterArgv(target, files, '/s', {answerTimeoutMs: 30_000}).join(' ')
+  assert.match(patient, /ConnectTimeout=30 .*ServerAliveInterval=2 .*ServerAliveCountMax=15 /)
   assert.equal(masterArgv(hostile, files, '/s').slice(-2), ['--', '-oProxyCommand=reboot'])
   assert.equal(checkArgv('/d/x.c', hostile).slice(-2), ['--', '-oProxyCommand=reboot'])
 })

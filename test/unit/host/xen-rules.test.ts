@@ -67,7 +67,10 @@ test('Debian: Remus without NICs, no COLO, and both are said plainly', () => {
 })
 
 test('a probe that failed is no word about what is installed', () => {
-  const silent = {...host(undefined), problems: [{probe: 'xen', message: 'xl info: no answer', timedOut: true as const}]}
+  const silent = {
+    ...host(undefined),
+    problems: [{probe: 'xen', message: 'xl info: no answer', timedOut: true as const}],
+  }
   const [check, ...others] = checkXenHost(silent)
   assert.equal([check?.verdict, others], ['fail', []])
   assert.match(check?.message ?? '', /^xl is installed, but .* could not be asked: xl info: no answer/)

@@ -180,7 +180,10 @@ test('a Xen pair is left to a person, whatever the other side says', async () =>
   const {spec, ...others} = recordOf('primary')
   const record = {...others, spec: {...spec, engine: 'xen' as const}}
   const [first, ...more] = await boot([memberOf('primary', {...down, record, peer: heard})])
-  assert.match(first ?? '', /^note leave: a Xen pair is not started after a boot: beta may hold a copy that can take over/)
+  assert.match(
+    first ?? '',
+    /^note leave: a Xen pair is not started after a boot: beta may hold a copy that can take over/,
+  )
   assert.deepEqual(more, [])
 })
 

@@ -24,6 +24,8 @@ const failover = (role: 'primary' | 'secondary', loserReachable = true): Plan =>
   const [to, from] = role === 'primary' ? ['xa', 'xb'] : ['xb', 'xa']
   return planXenFailover({...base, to, from, role, generation: two, loserReachable})
 }
+const stop = (powerCut: boolean): Plan =>
+  planXenStop({...base, primary: 'xa', secondary: 'xb', generation: two, guestMs: 1000, powerCut})
 const plans: Readonly<Record<string, Plan>> = {
   create: planXenCreate({...base, generation: one, config: configOf(remusPair), buffering: false, nowMs: 0}),
   'create colo': planXenCreate({
@@ -38,7 +40,8 @@ const plans: Readonly<Record<string, Plan>> = {
   'failover to the primary': failover('primary'),
   resync: planXenResync({...base, ...sides, detachFirst: true, secondaryKnown: false}),
   destroy: planXenDestroy({...base, keep: 'xa', hosts: ['xa', 'xb']}),
-  stop: planXenStop({...base, primary: 'xa', secondary: 'xb', generation: two, guestMs: 1000}),
+  stop: stop(false),
+  'stop by a power cut': stop(true),
   start: planXenStart({...base, host: 'xa', generation: two, config: configOf(remusPair)}),
 }
 
@@ -63,6 +66,12 @@ test('S4: what may take over says so last; what is being received is nothing', (
   assert.is(order(plans['create']!).at(-1), 'xb/promotable')
   assert.equal(firstXenRecord({...base, generation: one, nowMs: 0}, 'secondary').marks.incomplete?.why, 'resync')
   assert.ok(order(plans['resync']!).indexOf('xb/record') < order(plans['resync']!).indexOf('xb/receive'))
+})
+
+test('stop asks the guest to power off, unless its power is cut', () => {
+  const off = (plan: Plan): string | undefined => plan.steps.find(({id}) => id === 'xa/off')?.actions[0]?.kind
+  assert.is(off(plans['stop']!), 'xen-shutdown')
+  assert.is(off(plans['stop by a power cut']!), 'xen-domain')
 })
 
 test('COLO is paused before it is protected, Remus is not', () => {
