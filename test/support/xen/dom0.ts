@@ -45,7 +45,7 @@ export interface ColoOptions {
 /** @throws with what it printed, for any other exit status, and when it takes too long */
 async function runColo(
   args: readonly string[],
-  {timeoutMs = 60_000, statuses = [0]}: ColoOptions,
+  {timeoutMs = 600_000, statuses = [0]}: ColoOptions,
   env: Readonly<Record<string, string>>,
 ): Promise<{readonly stdout: string}> {
   const child = spawn(process.execPath, [join(project, 'bin/run.js'), ...args], {
@@ -112,7 +112,7 @@ export function dom0In(directory: string, stop: () => void): Dom0 {
     `PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; ${script}`,
   ] // prettier-ignore
   return {
-    sh: async (script, host = 'xa', timeoutMs = 60_000) => (await run(ssh(host, script), {timeoutMs})).stdout,
+    sh: async (script, host = 'xa', timeoutMs = 600_000) => (await run(ssh(host, script), {timeoutMs})).stdout,
     colo: (args, options = {}) => runColo(args, options, env),
     agent: async (host) => {
       const entry = parseHostsFile(inventory, 'hosts.yaml').hosts.find(({name}) => name === host)
