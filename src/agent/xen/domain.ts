@@ -4,7 +4,7 @@ import type {XlDomain} from '../../xen/read.js'
 import {createArgv, destroyArgv, pauseArgv, shutdownArgv, unpauseArgv} from '../../xen/xl.js'
 import type {ActionContext} from '../action-context.js'
 import {seconds, type ActionOf, type Perform} from '../actions/common.js'
-import {listDomains, noteDomain, ownDomain, uuidOf} from './state.js'
+import {endGroup, listDomains, noteDomain, ownDomain, remusProcess, uuidOf} from './state.js'
 
 const CREATE_MS = 120_000
 const DESTROY_MS = 60_000
@@ -79,17 +79,33 @@ export async function destroyOwn(context: ActionContext): Promise<'changed' | 'u
     })
   }
   const own = await ownDomain(context, layout)
-  if (own !== undefined) await destroy(context, own)
+  if (own !== undefined) {
+    // xl remus holds pages of the domain: it would stay as a shell of itself while the relay holds xl
+    const remus = await remusProcess(context.files, layout)
+    await destroy(context, own, () => {
+      if (remus?.alive === true) endGroup(remus)
+    })
+  }
   await context.files.remove(layout.domainState)
   await context.files.remove(layout.configFile)
   return own === undefined ? 'unchanged' : 'changed'
 }
 
-/** Ends a domain and waits until it is gone. @throws what xl says, when the domain is still there */
-export async function destroy(context: ActionContext, {domid, name}: XlDomain): Promise<void> {
+/**
+ * Ends a domain and waits until it is gone.
+ *
+ * @param ended  called once Xen ends it, before the wait
+ * @throws what xl says, when the domain is still there
+ */
+export async function destroy(
+  context: ActionContext,
+  {domid, name}: XlDomain,
+  ended: () => void = () => undefined,
+): Promise<void> {
   await context.run(destroyArgv(domid), {timeoutMs: DESTROY_MS}).catch(async (error: unknown) => {
     if ((await listDomains(context.run)).some((domain) => domain.domid === domid)) throw error
   })
+  ended()
   await poll(context, {what: `domain ${name} to be gone`, timeoutMs: DESTROY_MS}, async () =>
     (await listDomains(context.run)).every((domain) => domain.domid !== domid),
   )

@@ -1,5 +1,5 @@
 import {StateError, ToolError} from '../../errors.js'
-import {identify, signalProcess, type ProcessId} from '../../os/proc.js'
+import {identify, signalProcess} from '../../os/proc.js'
 import {spawnDetached} from '../../os/spawn.js'
 import type {ReceiveOrders, SendOrders} from '../../os/xen-relay/orders.js'
 import {relayArgv} from '../../os/xen-relay/program.js'
@@ -8,7 +8,7 @@ import {monitorArgv, renameArgv, unpauseArgv} from '../../xen/xl.js'
 import type {ActionContext} from '../action-context.js'
 import type {ActionOf, Perform} from '../actions/common.js'
 import {destroy, layoutIn, poll, requireOwn} from './domain.js'
-import {listDomains, noteDomain, ownDomain, readRelay, remusProcess, uuidOf} from './state.js'
+import {endGroup, listDomains, noteDomain, ownDomain, readRelay, remusProcess, uuidOf} from './state.js'
 
 const LISTEN_MS = 60_000
 const STREAM_MS = 120_000
@@ -193,14 +193,6 @@ export const xenName: Perform<ActionOf<'xen-name'>> = async ({timeoutMs}, contex
     return false
   })
   return 'changed'
-}
-
-function endGroup({pid}: ProcessId): void {
-  try {
-    process.kill(-pid, 'SIGKILL')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
-  }
 }
 
 async function keyOf(context: ActionContext): Promise<string> {

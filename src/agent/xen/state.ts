@@ -75,3 +75,12 @@ export async function remusProcess(
   const id = decodeJson(processId, text, layout.remusState)
   return {...id, alive: await isAlive(id)}
 }
+
+/** Ends the supervised `xl remus` with what it started. Only when no primary is left that it could let go on. */
+export function endGroup({pid}: ProcessId): void {
+  try {
+    process.kill(-pid, 'SIGKILL')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+  }
+}
