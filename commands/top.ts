@@ -2,6 +2,7 @@ import {Flags} from '@oclif/core'
 import {BaseCommand} from '../src/cli/base-command.js'
 import {argument, checkedName, timeout} from '../src/cli/flags.js'
 import {prose} from '../src/cli/prose.js'
+import {endWithReader} from '../src/cli/reader.js'
 import type {TopSettings} from '../src/cli/top.js'
 import type {TopDocument} from '../src/cli/top-plain.js'
 import {UsageError} from '../src/errors.js'
@@ -66,6 +67,7 @@ Without a terminal, with --plain or --json it prints the same once and ends. It 
     }
     if (plain) {
       const {runPlain} = await import('../src/cli/top-plain.js')
+      if (flags.count !== 1) endWithReader()
       const size = {columns: Math.max(80, process.stdout.columns ?? 120), rows: 200}
       const document = await runPlain(
         {context, settings},

@@ -4,6 +4,7 @@ import {eventLine, eventTable, type HostEvent, type PairEventsDocument} from '..
 import {exitCodes} from '../../src/exit-codes.js'
 import {hosts, pairName, since} from '../../src/cli/flags.js'
 import {prose} from '../../src/cli/prose.js'
+import {endWithReader} from '../../src/cli/reader.js'
 
 export default class PairEvents extends BaseCommand {
   static override summary = 'show what the agents recorded of a pair'
@@ -42,6 +43,7 @@ Checkpoints come by the second: what they stopped and resumed in a row is one li
       for (const {host, problem} of found.silent) this.logToStderr(`${host}: ${problem}`)
       return {...found, events}
     }
+    endWithReader()
     const print = (event: HostEvent): void => {
       process.stdout.write(`${this.jsonEnabled() ? JSON.stringify(event) : eventLine(event)}\n`)
     }

@@ -2,6 +2,7 @@ import {Flags} from '@oclif/core'
 import {BaseCommand} from '../../src/cli/base-command.js'
 import {hosts, pairName, timeout} from '../../src/cli/flags.js'
 import {prose} from '../../src/cli/prose.js'
+import {endWithReader} from '../../src/cli/reader.js'
 import type {PairStatsDocument} from '../../src/cli/stats.js'
 import {exitCodes} from '../../src/exit-codes.js'
 
@@ -38,6 +39,7 @@ With --watch a line per interval until interrupted; --json-lines prints one obje
       for (const {host, problem} of stats.silent) this.logToStderr(`${host}: ${problem}`)
       return stats
     }
+    endWithReader()
     while (!context.signal.aborted) {
       const stats = await read()
       process.stdout.write(`${lines ? JSON.stringify(stats) : statsLine(stats)}\n`)
