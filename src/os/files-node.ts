@@ -66,7 +66,12 @@ export const nodeFiles: Files = {
   },
 
   async remove(path) {
-    await fs.rm(path, {force: true})
+    try {
+      await fs.unlink(path)
+      await syncDirectory(dirname(path))
+    } catch (error) {
+      if (!isAbsent(error)) throw error
+    }
   },
 
   async removeDirectory(path) {

@@ -19,7 +19,7 @@ export interface Files {
   append(path: string, text: string, options: {readonly mode: number; readonly sync: boolean}): Promise<void>
   makeDirectory(path: string, mode: number): Promise<void>
   list(path: string): Promise<readonly string[]>
-  /** absent is fine */
+  /** gone for good, also after a crash of the host, when it settles; absent is fine */
   remove(path: string): Promise<void>
   removeDirectory(path: string): Promise<void>
   stat(path: string): Promise<FileFacts | undefined>
