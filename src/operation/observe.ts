@@ -1,4 +1,4 @@
-import {ColoError} from '../errors.js'
+import {ColoError, UnreachableError} from '../errors.js'
 import {observeParams} from '../host/agent-client.js'
 import {assess} from '../pair/assess.js'
 import {currentMembers} from '../pair/membership.js'
@@ -29,8 +29,19 @@ export function observed(context: OperationContext, found: FoundPair): ObservedP
   return {status: assess(found.pair, seen, context.clock.now()), seen}
 }
 
-/** Every pair that any host of the inventory knows, by name. Hosts that do not answer are named in the reasons of their pairs. */
-export async function observeAll(context: OperationContext): Promise<readonly PairStatus[]> {
+/** All pairs of an inventory, as far as its hosts answer. */
+export interface ObservedAll {
+  readonly pairs: readonly PairStatus[]
+  /** hosts that do not answer: pairs of theirs may be missing */
+  readonly silent: ReadonlyArray<{readonly host: string; readonly problem: string}>
+}
+
+/**
+ * Every pair that any host of the inventory knows, by name. Hosts that do not answer are named in the reasons of their pairs, too.
+ *
+ * @throws {UnreachableError} when no host answers
+ */
+export async function observeAll(context: OperationContext): Promise<ObservedAll> {
   const answers = await Promise.all(
     context.inventory.hosts.map(async (entry) => {
       try {
@@ -50,6 +61,9 @@ export async function observeAll(context: OperationContext): Promise<readonly Pa
       }
     }),
   )
+  const silent = answers.flatMap(({host, problem}) => (problem === undefined ? [] : [{host, problem}]))
+  const [first] = silent
+  if (first !== undefined && silent.length === answers.length) throw new UnreachableError(first.host, first.problem)
   const byPair = new Map<string, MemberObservation[]>()
   for (const answer of answers) {
     for (const member of answer.members ?? []) {
@@ -58,9 +72,10 @@ export async function observeAll(context: OperationContext): Promise<readonly Pa
     }
   }
   const problems = new Map(answers.map(({host, problem}) => [host, problem]))
-  return [...byPair.entries()]
+  const pairs = [...byPair.entries()]
     .sort(([a], [b]) => a.localeCompare(b))
     .map(([pair, members]) => assess(pair, seenOfPair(members, problems), context.clock.now()))
+  return {pairs, silent}
 }
 
 function seenOfPair(all: readonly MemberObservation[], problems: ReadonlyMap<string, string | undefined>): Seen[] {

@@ -148,6 +148,17 @@ test('list: a table, names, yaml, one document', async () => {
   assert.equal(none.stdout, 'no pairs on the hosts of hosts.yaml\n')
 })
 
+test('list: hosts that do not answer are named, since pairs of theirs are missing; 20 when none answers', async () => {
+  const hosts = {alpha: {member: memberOf('primary', {record: undefined})}, beta: {}}
+  const some = await runCommand(scripted(hosts).wire(List), [])
+  assert.deepEqual([some.exit, some.stdout], [0, 'no pairs on the hosts of hosts.yaml that answer\n'])
+  assert.match(some.stderr, /^beta: beta does not answer/m)
+  const document = json((await runCommand(scripted(hosts).wire(List), ['--json'])).stdout)
+  assert.deepEqual(problemsOf(document, readSchema('pair-list.schema.json')), [])
+  assert.deepEqual(document['silent'], [{host: 'beta', problem: 'beta does not answer'}])
+  assert.equal((await runCommand(scripted({alpha: {}}).wire(List), [])).exit, 20)
+})
+
 test('show tells the records and never the key', async () => {
   const secret = 'ab'.repeat(32)
   const host = {member: memberOf('primary', {record: recordOf('primary', {beaconKey: secret})})}
