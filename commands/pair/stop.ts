@@ -10,7 +10,7 @@ are equal: "<%= config.bin %> pair start" then starts either of them, and nothin
 other copy stale. A guest that powers off by itself, or by "virsh shutdown" on the primary's host, is followed in the same way without
 this command.
 
-A guest that does not react within --timeout goes on as before (exit 21). --force power-cut ends it without asking, after a flush of
+A guest that has not powered off within --timeout goes on (exit 21); when it powers off later, that is followed as well. --force power-cut ends it without asking, after a flush of
 the disks: what virsh and xl call destroy.`)
   static override examples = [
     '<%= config.bin %> <%= command.id %> web1',

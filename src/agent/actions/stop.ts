@@ -29,7 +29,7 @@ export const powerOff: Perform<ActionOf<'power-off'>> = async ({how, timeoutMs},
       `the guest of ${context.pair} did not power off within ${timeoutMs / 1000} s`,
       error.waitedMs,
       {
-        hint: `it may ignore its power button; give it longer with --timeout, or cut its power, as virsh destroy does: colo pair stop ${context.pair} --force power-cut`,
+        hint: `it may ignore its power button, or need longer (--timeout); when it powers off after all, both copies are stopped. To cut its power, as virsh destroy does: colo pair stop ${context.pair} --force power-cut`,
         cause: error,
       },
     )
