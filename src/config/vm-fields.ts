@@ -37,7 +37,7 @@ export const readKernel: Reader<NonNullable<VmSpec['kernel']>> = (field) => {
 
 function parseMachine(text: string): Checked<string> {
   if (/^(pc|q35|pc-(i440fx|q35)-\d{1,2}\.\d{1,2})$/.test(text)) return {ok: true, value: text}
-  return bad('is not a machine type', `${suggestion(text, ['pc', 'q35'])}, or a versioned one such as pc-i440fx-9.0`)
+  return bad('is not a machine type', suggestion(text, ['pc', 'q35', 'pc-i440fx-9.0', 'pc-q35-11.0']))
 }
 
 function parseCpu(text: string): Checked<string> {
