@@ -1,6 +1,7 @@
 import type {RecordedEvent} from '../agent/protocol.js'
 import {ColoError, NotFoundError, UnreachableError} from '../errors.js'
 import type {OperationContext} from '../operation/context.js'
+import {UnseenPairError} from '../operation/sides.js'
 import {plainText, renderTable} from '../ui/table.js'
 import {formatInstant} from '../ui/time.js'
 
@@ -138,7 +139,9 @@ function dataText({data}: HostEvent): string {
 
 function nothingFound(pair: string, silent: PairEventsDocument['silent'], asked: number): ColoError {
   const [first] = silent
-  if (first !== undefined && silent.length === asked) return new UnreachableError(first.host, first.problem)
-  const unasked = silent.length === 0 ? '' : `; ${silent.map(({host}) => host).join(' and ')} did not answer`
-  return new NotFoundError(`no host has events of a pair named ${pair}${unasked}`, {hint: 'see `colo pair list`'})
+  if (first === undefined)
+    return new NotFoundError(`no host has events of a pair named ${pair}`, {hint: 'see `colo pair list`'})
+  const cause = new UnreachableError(first.host, first.problem)
+  const names = silent.map(({host}) => host)
+  return silent.length === asked ? cause : new UnseenPairError(pair, names, cause)
 }

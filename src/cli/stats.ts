@@ -1,5 +1,6 @@
 import {ColoError, NotFoundError, UnreachableError} from '../errors.js'
 import type {OperationContext} from '../operation/context.js'
+import {UnseenPairError} from '../operation/sides.js'
 import type {MemberStats} from '../stats/member-stats.js'
 import {pairStats, sidesOf, type PairStats} from '../stats/pair-stats.js'
 import {causes} from '../stats/checkpoints.js'
@@ -27,7 +28,12 @@ export async function readPairStats(context: OperationContext, pair: string): Pr
   const members = answers.flatMap(({members: found = []}) => found)
   const [first] = silent
   if (members.length === 0) {
-    if (first !== undefined && silent.length === answers.length) throw new UnreachableError(first.host, first.problem)
+    if (first !== undefined) {
+      const cause = new UnreachableError(first.host, first.problem)
+      if (silent.length === answers.length) throw cause
+      const names = silent.map(({host}) => host)
+      throw new UnseenPairError(pair, names, cause)
+    }
     throw new NotFoundError(`no host knows a pair named ${pair}`, {hint: 'see `colo pair list`'})
   }
   return {...pairStats(sidesOf(pair, members)), silent}

@@ -252,6 +252,7 @@ test('wait: at once when it is so, 21 with what was seen last, 3 for an unknown 
   assert.equal(gone.exit, 21, 'a host that does not answer may have it')
   assert.match(gone.stderr, /no host that answers knows a pair named web1/)
   assert.equal((await runCommand(unsure.wire(Status), ['web1'])).exit, 20)
+  assert.equal((await runCommand(unsure.wire(Events), ['web1'])).exit, 20)
   assert.equal((await runCommand(scripted(healthy()).wire(Wait), ['web1', '--for', 'happy'])).exit, 2)
 })
 
