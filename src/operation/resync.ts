@@ -12,7 +12,7 @@ import {isBootOwner} from '../pair/boot-owner.js'
 import type {OperationContext} from './context.js'
 import {settle} from './final-status.js'
 import {learnGenerations} from './generations.js'
-import {forgetInterruption, isOnlyInterrupted} from './interruption.js'
+import {forgetInterruption, isCutOff, isOnlyInterrupted} from './interruption.js'
 import {memberXmlOf} from './member-xml.js'
 import {unlessPoweredOff} from './powered-off.js'
 import {dryRunOf, type OperationResult} from './result.js'
@@ -122,8 +122,8 @@ export function mustBeProtected(
 }
 
 /** A person's word is only taken back by a person's word. */
-function refuseSuspended(pair: string, {record}: Known, {state}: PairStatus, {resume}: ResyncOptions): void {
-  const {suspended} = record.marks
+function refuseSuspended(pair: string, primary: Known, {state}: PairStatus, {resume}: ResyncOptions): void {
+  const {suspended} = primary.record.marks
   if (suspended !== undefined && resume !== true) {
     throw new StateError(
       `cannot resync ${pair}: its protection was suspended ${suspended}`,
@@ -131,7 +131,8 @@ function refuseSuspended(pair: string, {record}: Known, {state}: PairStatus, {re
       {hint: `colo pair resume ${pair}`},
     )
   }
-  if (resume === true && suspended === undefined && state !== 'protected') {
+  // one that was cut off near its end has taken the mark away
+  if (resume === true && suspended === undefined && state !== 'protected' && !isCutOff([primary], 'resync')) {
     throw new StateError(
       `cannot resume ${pair}: it is not suspended, it is ${state}`,
       {actual: state, required: ['suspended']},

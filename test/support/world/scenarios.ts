@@ -145,7 +145,7 @@ export const scenarios: readonly Scenario[] = [
     line: 'start web1 --on beta',
     goal: 'protected',
     undone: ['stopped'],
-    again: true,
+    again: () => 'start web1', // the remedies may have started the other one as the primary
   },
   {
     name: 'start --alone',
