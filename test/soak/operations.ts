@@ -36,8 +36,10 @@ export function wishOf(operation: Operation, at: {readonly pair: string; readonl
   const {pair, file, spare} = at
   switch (operation) {
     case 'failover':
-    case 'failover-dead':
       return {line: ['failover', pair, '--yes', '--no-resync'], goal: 'protected', keepsGuest: true}
+    case 'failover-dead':
+      // what the death of a QEMU does to a connection is the business of pair-failover; here it is killed at any moment of a busy machine
+      return {line: ['failover', pair, '--yes', '--no-resync'], goal: 'protected', keepsGuest: false}
     case 'test-failover':
       return {line: ['test-failover', pair, '--yes', '--no-resync'], goal: 'protected', keepsGuest: true}
     case 'resync':
@@ -47,7 +49,12 @@ export function wishOf(operation: Operation, at: {readonly pair: string; readonl
     case 'start-both':
       return {line: ['start', pair, '--yes'], goal: 'protected', undone: 'stopped', keepsGuest: false}
     case 'stop':
-      return {line: ['stop', pair, '--yes'], goal: 'stopped', undone: 'protected', keepsGuest: false}
+      return {
+        line: ['stop', pair, '--yes', '--timeout', '3m'],
+        goal: 'stopped',
+        undone: 'protected',
+        keepsGuest: false,
+      }
     case 'suspend':
       return {line: ['suspend', pair, '--yes'], goal: 'suspended', undone: 'protected', keepsGuest: true}
     case 'resume':

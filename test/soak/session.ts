@@ -116,7 +116,7 @@ export class Session {
       const struck = await strike(wish.line, chosen)
       checkInterrupted(chosen, struck)
       await this.#putRight(wish, {tried, file: file.path})
-      await this.#bringBack(wish.goal)
+      await this.#bringBack(wish.goal, {tried, file: file.path})
       await this.#check({stream, heard})
       return {...struck, strike: chosen, tried}
     } catch (error) {
@@ -225,10 +225,9 @@ export class Session {
   }
 
   /** The guest answers again, protected, whatever the case was for. */
-  async #bringBack(goal: Goal): Promise<void> {
-    if (goal === 'stopped') await coloOk('pair', 'start', this.#name, '--yes')
-    if (goal === 'suspended') await coloOk('pair', 'resume', this.#name)
-    if (this.#alive) assert.equal((await this.#look()).state, 'protected')
+  async #bringBack(goal: Goal, report: {tried: string[]; file: string}): Promise<void> {
+    if (goal === 'stopped') await this.#follow(['protected'], [`start ${this.#name}`], report)
+    if (goal === 'suspended') await this.#follow(['protected'], [`resume ${this.#name}`], report)
   }
 
   async #check(seen: {
@@ -239,8 +238,8 @@ export class Session {
     if (seen.stream !== undefined) {
       const summary = await seen.stream.stop()
       const {lost, doubled, resets, outOfOrder, received} = summary
-      assert.deepEqual({lost, doubled, resets, outOfOrder}, {lost: 0, doubled: 0, resets: 0, outOfOrder: 0})
-      assert.ok(received > 10, JSON.stringify(summary))
+      const isWhole = lost + doubled + resets + outOfOrder === 0 && received > 10
+      assert.ok(isWhole, `the connection did not live: ${JSON.stringify(summary)}`)
     }
     const frames = await Promise.all(seen.heard.map(({stop}) => stop()))
     assert.ok(changesOfSpeaker(frames) <= changesAllowed, `both copies were heard: ${describe(frames)}`)
