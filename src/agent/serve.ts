@@ -4,7 +4,7 @@ import {dirname, join} from 'node:path'
 import {systemClock} from '../os/clock.js'
 import {bindDatagrams} from '../os/datagrams.js'
 import {nodeFiles} from '../os/files-node.js'
-import {run} from '../os/process.js'
+import {loadRun, run} from '../os/process.js'
 import {connectQmp} from '../qmp/session.js'
 import {startAgent, type Agent, type AgentOptions} from './agent.js'
 import {defaultRoots} from './member-layout.js'
@@ -18,7 +18,7 @@ export interface ServeOptions {
   readonly host?: string | undefined
 }
 
-/** Starts the agent with the real system below it. Modules that only some calls need are loaded by those. */
+/** Starts the agent with the real system below it. Its socket answers before all modules are loaded; those for facts about the host are loaded when they are asked for. */
 export async function serve(options: ServeOptions, problem: (text: string) => void): Promise<Agent> {
   const agentOptions: AgentOptions = {
     host: options.host ?? hostname(),
@@ -53,8 +53,22 @@ export async function serve(options: ServeOptions, problem: (text: string) => vo
     problem(`internal: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
   })
   const agent = await startAgent(agentOptions)
+  loadAhead().catch((error: unknown) => {
+    problem(`the agent's own files: ${(error as Error).message}`)
+  })
   if (process.env['NOTIFY_SOCKET'] !== undefined) await run(['systemd-notify', '--ready']).catch(() => undefined)
   return agent
+}
+
+/**
+ * What plans need is loaded before the first one: a failover must not wait for a disk, nor meet the files of another version while colo is being
+ * upgraded under a running agent.
+ */
+async function loadAhead(): Promise<void> {
+  await import('./actions/index.js')
+  await import('../libvirt/start-word.js')
+  await import('../os/child.js')
+  await loadRun()
 }
 
 /** Of package.json, from the sources as well as from dist/. */

@@ -26,6 +26,11 @@ export interface RunResult {
  */
 export type Run = (argv: Argv, options?: RunOptions) => Promise<RunResult>
 
+/** Loads what `run` needs, for a process that must not wait for its disk later. */
+export const loadRun = async (): Promise<void> => {
+  await import('execa')
+}
+
 /** The real {@link Run}, over execa; the locale is C so that output can be parsed. */
 export const run: Run = async (argv, options = {}) => {
   const {execa} = await import('execa')
