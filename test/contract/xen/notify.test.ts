@@ -31,7 +31,7 @@ test('INIT is answered, a checkpoint is not, and a packet that has no twin asks 
   secondary.send(udp('only the secondary says this'))
   // nothing came between: the checkpoint had no answer of its own
   assert.is(String(await notify.frame()), 'DO_CHECKPOINT')
-}, 30_000)
+}, 120_000)
 
 test('what the guest says is withheld until libxl says that the checkpoint is there; ARP passes', async (t) => {
   const qemu = await start(t, 'the released packets come to us')
@@ -58,7 +58,7 @@ test('what the guest says is withheld until libxl says that the checkpoint is th
   let released = await out.frame()
   while (isArp(released)) released = await out.frame()
   assert.equal(released, held)
-}, 30_000)
+}, 120_000)
 
 interface Line {
   send(payload: Buffer): void

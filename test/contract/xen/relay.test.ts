@@ -11,7 +11,12 @@ import {suite, type T} from '../../support/suite.js'
 import {temporaryDirectory} from '../../support/temporary-directory.js'
 
 /** Two real sides of the relay on loopback; in the place of the receiver a program that does what xl does at the end of its input. */
-const test = suite('relay between xl remus and its receiver')
+const suiteOf = suite('relay between xl remus and its receiver')
+/** Four processes start for each test; on a loaded machine that takes its time. */
+const waitMs = 60_000
+const test = (title: string, body: (t: T) => unknown): void => {
+  suiteOf(title, body, 2 * waitMs)
+}
 
 const key = 'ab'.repeat(32)
 
@@ -171,7 +176,7 @@ function ended(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
 async function until(what: string, done: () => boolean): Promise<void> {
   const start = performance.now()
   while (!done()) {
-    if (performance.now() - start > 8000) throw new Error(`waited 8 s for ${what}`)
+    if (performance.now() - start > waitMs) throw new Error(`waited ${waitMs / 1000} s for ${what}`)
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
 }
@@ -187,4 +192,4 @@ function freePort(): Promise<number> {
   })
 }
 
-test.run()
+suiteOf.run()
