@@ -132,7 +132,11 @@ async function rejoin(
     await note({kind: isFinal ? 'leave' : 'wait', why: outcome.why})
     if (!isFinal) await context.clock.sleep(pauseMs, signal)
   } catch (error) {
-    if (!signal.aborted) tell(`${pair}: not protected again after the boot: ${(error as Error).message}`)
+    if (signal.aborted) return
+    const why = (error as Error).message
+    tell(`${pair}: not protected again after the boot: ${why}`)
+    // a bug would come again every second; when even the note fails, the loop ends with the agent's answers
+    await note({kind: 'leave', why}).catch(() => undefined)
   }
 }
 

@@ -68,7 +68,7 @@ function agent(looks: ReadonlyArray<MemberObservation | Error>, fail?: () => Err
 async function boot(
   looks: ReadonlyArray<MemberObservation | Error>,
   fail?: () => Error | undefined,
-  rejoins: readonly RejoinOutcome[] = [],
+  rejoins: ReadonlyArray<RejoinOutcome | Error> = [],
 ): Promise<string[]> {
   const {client, calls} = agent(looks, fail)
   let id = 0
@@ -89,7 +89,9 @@ async function boot(
   let joined = 0
   const rejoin = async (pair: string): Promise<RejoinOutcome> => {
     calls.push(`rejoin ${pair}`)
-    return rejoins[joined++] ?? {kind: 'protected'}
+    const outcome = rejoins[joined++] ?? {kind: 'protected'}
+    if (outcome instanceof Error) throw outcome
+    return outcome
   }
   await startAfterBoot(context, {host, signal: context.signal, tell: () => undefined, rejoin})
   return calls
@@ -138,6 +140,11 @@ test('an outdated copy waits for the other one, joins it when it may, and again 
   const outcome = {kind: 'refused', why: 'its protection was suspended'} as const
   const refused = await boot([memberOf('primary', {...down, record: stale, peer: goesOn})], undefined, [outcome])
   assert.deepEqual(refused, ['rejoin web1', 'note leave: its protection was suspended'])
+})
+
+test('a failure that nobody expected is noted and left, not tried every second', async () => {
+  const member = memberOf('primary', {...down, record: stale, peer: goesOn})
+  assert.deepEqual(await boot([member], undefined, [new TypeError('a bug')]), ['rejoin web1', 'note leave: a bug'])
 })
 
 test('over anything but an interrupted resync nothing is made', async () => {
