@@ -48,6 +48,7 @@ chained(
     await disk.write(0, 3001, 'before', guest)
     await http('/panic', {address: guest})
     await until('the panic to be named', async () => (await panicOf()) !== undefined)
+    await coloOk('pair', 'checkpoint', pair) // as of any running guest
     const {state, exit} = await statusOf(pair)
     assert.deepEqual([state, exit], ['protected', 11])
     await faults.signalAgent('kill', 'alpha')
