@@ -38,6 +38,8 @@ export class TwoHosts {
   acknowledged = new Set<number>()
   /** how many starts the rules allowed */
   starts = 0
+  /** how many outdated copies joined again after a boot */
+  rejoins = 0
   /** what must never happen, and did */
   readonly wrong: string[] = []
   /** a person let both go on alone; only a person can end that */
@@ -274,9 +276,22 @@ export class TwoHosts {
       generation,
     }
     const heard = peer.up && this.linked
-    if (decideBoot({record: own.record, peer: heard ? word : undefined, nowMs: 0, faults: []}).kind !== 'start') return
+    const decision = decideBoot({record: own.record, peer: heard ? word : undefined, nowMs: 0, faults: []})
+    if (decision.kind === 'rejoin') this.#rejoin(id)
+    if (decision.kind !== 'start') return
     this.#noRivals('a boot')
     this.#started(id)
+  }
+
+  /** With nobody at the keyboard the copy of this host is overwritten by the one that runs on the other. */
+  #rejoin(id: HostId): void {
+    const peer = this.hosts[other[id]]
+    const lacks = [...this.acknowledged].filter((write) => !peer.disk.has(write))
+    this.rejoins++
+    if (!peer.runs || peer.record.role !== 'primary') this.wrong.push(`${id} joins a copy that does not run as primary`)
+    if (lacks.length > 0) this.wrong.push(`${id} is overwritten by a copy without ${lacks.join(', ')}`)
+    this.#noRivals('a rejoin')
+    this.#resync(4)
   }
 
   #started(id: HostId): void {

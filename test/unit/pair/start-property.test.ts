@@ -7,6 +7,7 @@ const test = suite('start rules: whatever happens')
 
 test('no sequence of events starts a copy that lacks an acknowledged write, nor lets two copies be heard (S1, S4)', () => {
   let starts = 0
+  let rejoins = 0
   const choices = fc.array(fc.nat({max: 9999}), {minLength: 20, maxLength: 60, size: 'max'})
   fc.assert(
     fc.property(fc.constantFrom('protected', 'created'), choices, (begun, numbers) => {
@@ -21,9 +22,11 @@ test('no sequence of events starts a copy that lacks an acknowledged write, nor 
         assert.deepEqual(world.wrong, [], told)
       }
       starts += world.starts
+      rejoins += world.rejoins
     }),
     {numRuns: 600},
   )
+  assert.ok(rejoins > 50, `only ${rejoins} copies joined again after a boot: the property says little`)
   assert.ok(starts > 600, `only ${starts} starts were seen: the property says little`)
 })
 
