@@ -30,13 +30,15 @@ export interface CrashFollowerOptions {
 /**
  * Follows a guest whose kernel panics, which its panic device tells QEMU. The copies are made not to stop for it (`-action panic=none`), so the pair
  * stays what it was; what the spec wants is done to the primary, and reaches the secondary as every reset and power-off does. A panic that
- * only the secondary saw is a divergence: the next checkpoint takes it back.
+ * only the secondary saw is a divergence: the next checkpoint takes it back. One after each checkpoint is a copy that would not live.
  *
  * @see qemu/qemu system/runstate.c, qemu_system_guest_panicked; docs/specs/pvpanic.rst
  */
 export class CrashFollower {
   readonly #options: CrashFollowerOptions
   #panickedAtMs: number | undefined
+  /** of a secondary: checkpoints in a row after each of which its guest panicked */
+  #streak = 0
 
   constructor(options: CrashFollowerOptions) {
     this.#options = options
@@ -45,6 +47,11 @@ export class CrashFollower {
   /** when the guest that stands still now has panicked, by QEMU's clock, milliseconds; of the primary only */
   get panickedAtMs(): number | undefined {
     return this.#options.records.current?.role === 'primary' ? this.#panickedAtMs : undefined
+  }
+
+  /** of a secondary: after so many checkpoints in a row its guest panicked */
+  get panicsInARow(): number {
+    return this.#options.records.current?.role === 'secondary' ? this.#streak : 0
   }
 
   /** What an agent before this one has seen. */
@@ -56,14 +63,24 @@ export class CrashFollower {
   event({event, atUs}: QmpEvent): void {
     const {records, background} = this.#options
     const record = records.current
-    if (forgets.has(event) || (event === 'RESUME' && record?.role === 'secondary')) this.forget()
+    if (forgets.has(event)) this.forget()
+    if (event === 'RESUME' && record?.role === 'secondary') this.#level()
     if (event !== 'GUEST_PANICKED') return
     this.#panickedAtMs = Math.round(atUs / 1000)
-    if (record?.role === 'primary') background(this.#follow(record.spec.vm.onCrash ?? 'report'))
+    const action = record?.spec.vm.onCrash ?? 'report'
+    // a secondary is reset as it would reset itself, so that both boot in step; it never ends by itself
+    if (record?.role === 'primary' || action === 'restart') background(this.#follow(action))
   }
 
   /** Another QEMU, or none. */
   forget(): void {
+    this.#panickedAtMs = undefined
+    this.#streak = 0
+  }
+
+  /** A checkpoint has made it the same as the primary's. */
+  #level(): void {
+    this.#streak = this.#panickedAtMs === undefined ? 0 : this.#streak + 1
     this.#panickedAtMs = undefined
   }
 

@@ -80,6 +80,7 @@ export async function observeMember(member: Member, deps: ObserverDeps, withinMs
     peer: member.talk.last,
     jobs: view?.jobs ?? [],
     ...attachedTo(member, view),
+    ...(member.crash.panicsInARow === 0 ? {} : {panicsInARow: member.crash.panicsInARow}),
     ...(member.crash.panickedAtMs === undefined ? {} : {panickedAtMs: member.crash.panickedAtMs}),
     ...(record?.spec.engine === 'xen'
       ? await observeXen(deps, {pair: member.pair, runDir: layout.runDir, withinMs})

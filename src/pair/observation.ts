@@ -21,6 +21,8 @@ export interface MemberObservation {
   readonly attached?: readonly string[]
   /** of a running primary: when the kernel of its guest, which stands still since, has panicked */
   readonly panickedAtMs?: number
+  /** of a running secondary: after so many checkpoints in a row its guest panicked */
+  readonly panicsInARow?: number
   /** stopped cleanly, and no image was written to since */
   readonly atRest?: boolean
   /** of a running secondary: the file systems that the primary's writes need room in */

@@ -15,15 +15,12 @@ import {
 } from '../support/lab.js'
 import {suite, type T} from '../support/suite.js'
 
-/*
- * What follows when the guest itself ends: its kernel panics, it powers off, it reboots. One pair; each takes it as the one before has left it.
- * Checkpoints are far apart: one that falls into the milliseconds in which libvirt restarts a guest makes libvirt end that copy (docs/limits.md).
- */
+/* What follows when the guest itself ends: its kernel panics, it powers off, it reboots. One pair; each takes it as the one before has left it. */
 const test = suite('how a guest ends')
 const minutes = 60_000
 const pair = 'ends1'
 const guest = '10.77.0.33'
-const spec: GuestSpec = {name: pair, model: 'virtio', nics: 1, disks: 1, byte: 33, panic: 0, interval: '30s'}
+const spec: GuestSpec = {name: pair, model: 'virtio', nics: 1, disks: 1, byte: 33, panic: 0}
 
 let usable: 'not made' | 'yes' | 'no' = 'not made'
 function chained(title: string, body: (t: T) => Promise<void>, minutesAtMost: number): void {
@@ -33,6 +30,7 @@ function chained(title: string, body: (t: T) => Promise<void>, minutesAtMost: nu
       assert.notEqual(usable, 'no', 'an earlier test of this pair has failed')
       const first = usable === 'not made'
       usable = 'no'
+      t.defer(() => (usable === 'yes' ? undefined : removePair(pair)))
       if (first) await createPair(spec)
       if (first) await guestAnswers(guest)
       await body(t)
@@ -55,102 +53,76 @@ chained(
     await faults.startAgent('alpha')
     await until('it to be named again', async () => (await panicOf()) !== undefined)
 
-    const remedy = await panicOf()
-    assert.equal(remedy, `on alpha: virsh reset ${pair}`)
-    await execIn('alpha', ['virsh', '-q', 'reset', pair])
-    await guestAnswers(guest)
+    // the lab's secondary would run stale translations of the old kernel (decision 16), so the primary is reset alone
+    await coloOk('pair', 'suspend', pair, '--yes')
+    assert.equal(await panicOf(), `on alpha: virsh reset ${pair}`)
+    await isReset(() => execIn('alpha', ['virsh', '-q', 'reset', pair]))
     assert.match(await disk.read(0, 3001, guest), /before/)
-    await coloOk('pair', 'wait', pair, '--for', 'protected', '--timeout', '60s')
     assert.equal(await panicOf(), undefined)
   },
   4,
 )
 
 chained(
-  'onCrash: restart, given while the guest runs: a panic is a reset, as is virsh reboot, and the pair is protected without a person',
+  'onCrash: restart, given while the guest runs: a panic is a reset, without a person',
   async () => {
     await change({onCrash: 'restart'}, ['vm.onCrash'])
-    for (const end of [
-      () => http('/panic', {address: guest}),
-      () => execIn('alpha', ['virsh', '-q', 'reboot', pair]),
-    ]) {
-      await isReset(end)
-      const {state, reasons} = await statusOf(pair)
-      assert.deepEqual([state, reasons], ['protected', []])
-      assert.match(await disk.read(0, 3001, guest), /before/)
-    }
+    await isReset(() => http('/panic', {address: guest}))
+    assert.equal(await panicOf(), undefined)
+    assert.match(await disk.read(0, 3001, guest), /before/)
   },
-  4,
+  3,
 )
 
 chained(
-  'onPoweroff: restart: a guest that powers off boots again, on both sides in step; colo pair stop still stops it',
+  'onPoweroff: restart, and virsh reboot: the guest boots again; colo pair stop still stops it, and resume protects it',
   async () => {
     await change({onPoweroff: 'restart', onCrash: 'restart'}, ['vm.onPoweroff'])
     await isReset(() => http('/poweroff', {address: guest}))
-    assert.deepEqual((await statusOf(pair)).reasons, [])
+    await isReset(() => execIn('alpha', ['virsh', '-q', 'reboot', pair]))
     assert.match(await disk.read(0, 3001, guest), /before/)
     await disk.write(0, 3002, 'stopped', guest)
     await coloOk('pair', 'stop', pair)
-    await isStoppedCleanly()
-    const started = (await coloOk('pair', 'start', pair))['status'] as PairStatus
-    assert.equal(started.state, 'protected')
+    assert.equal((await statusOf(pair)).state, 'stopped')
+    await coloOk('pair', 'start', pair)
     await guestAnswers(guest)
+    assert.equal(((await coloOk('pair', 'resume', pair))['status'] as PairStatus).state, 'protected')
     assert.match(await disk.read(0, 3002, guest), /stopped/)
   },
   4,
 )
 
 chained(
-  'onCrash: stop: a panic ends as stopped, clean, both copies equal; a kernel that resets itself is followed by nothing more',
-  async () => {
+  'onCrash: stop: a panic ends as stopped, clean, both copies equal; so does a reboot with onReboot: stop',
+  async (t) => {
+    t.defer(() => removePair(pair))
     await change({onCrash: 'stop'}, ['vm.onPoweroff', 'vm.onCrash'])
     await disk.write(0, 3003, 'panic', guest)
     await http('/panic', {address: guest})
     await isStoppedCleanly()
 
-    await change({}, ['vm.onCrash', 'vm.kernel.cmdline'], {panic: 1})
-    await coloOk('pair', 'start', pair)
+    await change({onReboot: 'stop'}, ['vm.onCrash', 'vm.onReboot'])
+    const started = (await coloOk('pair', 'start', pair))['status'] as PairStatus
+    assert.equal(started.state, 'protected', 'both are equal: nothing was copied')
     await guestAnswers(guest)
     assert.match(await disk.read(0, 3003, guest), /panic/)
-    await isReset(() => http('/panic', {address: guest}))
-    assert.deepEqual((await statusOf(pair)).reasons, [])
-  },
-  4,
-)
-
-chained(
-  'onReboot: stop: a guest that reboots ends as stopped, clean, both copies equal',
-  async (t) => {
-    t.defer(() => removePair(pair))
-    await change({onReboot: 'stop'}, ['vm.onReboot'], {panic: 1})
-    await disk.write(0, 3004, 'reboot', guest)
     await http('/reboot', {address: guest})
     await isStoppedCleanly()
-    await coloOk('pair', 'start', pair)
-    await guestAnswers(guest)
-    assert.match(await disk.read(0, 3004, guest), /reboot/)
   },
   4,
 )
 
-/** The guest ends right after a checkpoint, is reset on the primary, and runs again; the next checkpoint brings the secondary level. */
+/** The guest ends, is reset on the primary, and answers again. */
 async function isReset(end: () => Promise<unknown>): Promise<void> {
-  await coloOk('pair', 'checkpoint', pair)
   const resets = await eventsOf('alpha', 'RESET')
   await end()
   await until('the reset', async () => (await eventsOf('alpha', 'RESET')) > resets)
   await guestAnswers(guest)
-  await coloOk('pair', 'checkpoint', pair)
 }
 
 /** Applies the pair's file with other words for how the guest ends; the pair file names each word that is not the default. */
-async function change(
-  ends: NonNullable<GuestSpec['ends']>,
-  fields: readonly string[],
-  more: Partial<GuestSpec> = {},
-): Promise<void> {
-  const file = await writePairFile({...spec, ...more, ends})
+async function change(ends: NonNullable<GuestSpec['ends']>, fields: readonly string[]): Promise<void> {
+  const file = await writePairFile({...spec, ends})
   try {
     const document = await coloOk('pair', 'apply', '-f', file.path)
     const found = (document['differences'] as ReadonlyArray<{field: string}>).map(({field}) => field)

@@ -4,7 +4,7 @@ import {reason} from './reasons.js'
 
 /** Lost writes and lost comparison end protection; a missing beat only makes it doubtful. */
 export function worstOf(faults: readonly Reason[]): PairState {
-  const doubtful = ['no-beat', 'unseen', 'colo-exit', 'forward-touched']
+  const doubtful = ['no-beat', 'unseen', 'colo-exit', 'forward-touched', 'secondary-panics']
   return faults.every(({code}) => doubtful.includes(code)) ? 'suspect' : 'unprotected'
 }
 

@@ -3,6 +3,7 @@ import type {DiskObservation, MemberObservation, NicObservation, ObjectObservati
 import type {PairSpec} from '../spec.js'
 import type {Reason} from '../status.js'
 import {forwardFaults} from './forwarding.js'
+import {secondaryCrashFaults} from './crash.js'
 import {fullFaults} from './full.js'
 import {reason} from './reasons.js'
 
@@ -21,6 +22,7 @@ export function protectionFaults(
   const resync = `colo pair resync ${spec.name}`
   return [
     ...fullFaults(spec.name, primary, secondary),
+    ...secondaryCrashFaults(spec.name, secondary),
     ...layout.nics.flatMap((nic) => primaryNicFaults(nic, primary, spec.name)),
     ...layout.nics.flatMap((nic) => secondaryNicFaults(nic, secondary, spec.name)),
     ...layout.disks.flatMap((disk, index) => [

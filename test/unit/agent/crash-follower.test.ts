@@ -78,6 +78,26 @@ test('a panic of the secondary alone is a divergence: nothing is done, nothing c
   assert.deepEqual([made.panickedAtMs, calls], [undefined, []])
 })
 
+test('restart: the secondary is reset, too, so that both boot in step', async () => {
+  const {calls, tell} = follower('secondary', 'restart')
+  await tell('GUEST_PANICKED')
+  assert.deepEqual(calls, ['query-status', 'system_reset'])
+})
+
+test('a secondary that panics after checkpoint upon checkpoint is told of, until one goes well', async () => {
+  const {made, tell} = follower('secondary', 'report')
+  for (const [event, row] of [
+    ['GUEST_PANICKED', 0],
+    ['RESUME', 1],
+    ['GUEST_PANICKED', 1],
+    ['RESUME', 2],
+    ['RESUME', 0],
+  ] as const) {
+    await tell(event)
+    assert.equal(made.panicsInARow, row, event)
+  }
+})
+
 test('an agent that was restarted knows it from the history, unless the guest was reset or is another one', () => {
   const history = (...types: string[]): RecordedEvent[] =>
     types.map((type, n) => ({seq: n, atMs: n * 1000, pair: 'web1', type, data: {}}))

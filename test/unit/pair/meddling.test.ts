@@ -32,6 +32,19 @@ test('a guest whose kernel panicked is protected, and named with the command tha
   assert.match(reasons[0]?.message ?? '', /panicked on alpha at 1970-01-01T00:00:00/)
 })
 
+test('a secondary that survives no checkpoint is doubtful, with the command that makes a new one; twice is not yet telling', () => {
+  const state = (panicsInARow: number) => {
+    const {state: word, reasons} = assess(
+      'web1',
+      seen(memberOf('primary'), memberOf('secondary', {panicsInARow})),
+      1_000_000,
+    )
+    return [word, ...reasons.map(({code, remedy}) => `${code}: ${remedy ?? ''}`)]
+  }
+  assert.deepEqual(state(2), ['protected'])
+  assert.deepEqual(state(3), ['suspect', 'secondary-panics: colo pair resync web1'])
+})
+
 test('an outdated copy of a host that is back says why it was not protected again, while the other one goes on', () => {
   const back = memberOf('secondary', {
     record: recordOf('secondary', {marks: {stale: 'alpha went on'}}),
