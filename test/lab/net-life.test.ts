@@ -72,7 +72,7 @@ test(
     await cable('alpha', 'beta')
     assert.equal(await linksOf(['alpha', 'beta', 'gamma']), before)
   },
-  5 * minutes,
+  8 * minutes,
 )
 
 /** Protected with these roles, served, its path proven from end to end, and nothing of a tap in a bridge but the primary's. */
