@@ -33,6 +33,8 @@ const wordSchema = v.strictObject({
   atMs: integer(),
   /** random, new at each start of the sender's agent */
   nonce: text,
+  /** nonce of the word the sender heard last from its peer: whoever repeats it has heard the peer's agent of now */
+  heard: v.exactOptional(text),
   /** rises with each word of one nonce */
   seq: integer(),
 })
@@ -105,16 +107,40 @@ function macOf(body: string, key: string): Buffer {
   return createHmac('sha256', Buffer.from(key, 'hex')).update(body).digest()
 }
 
+type Stamp = Pick<BeaconWord, 'nonce' | 'seq' | 'atMs' | 'heard'>
+
+/** Nonces that are remembered as spent: restarts of the peer's agent during one life of this one. */
+const SPENT_NONCES = 64
+
 /**
- * Tells words of the present from repeated ones: within one nonce `seq` must rise, a new nonce must be of a later time.
+ * Tells the words of one host's agents that are of the present from repeated ones: within one nonce `seq` must rise. A new nonce must be of a
+ * later time, or answer this agent's own: a clock that was set back does not make the words of its host old. One that was followed by another
+ * never comes back.
  */
 export class Freshness {
-  #last: Pick<BeaconWord, 'nonce' | 'seq' | 'atMs'> | undefined
+  readonly #own: string
+  readonly #spent = new Set<string>()
+  #last: Stamp | undefined
 
-  accept(word: Pick<BeaconWord, 'nonce' | 'seq' | 'atMs'>): boolean {
+  /** @param own  nonce of this agent */
+  constructor(own: string) {
+    this.#own = own
+  }
+
+  accept({nonce, seq, atMs, heard}: Stamp): boolean {
     const last = this.#last
-    const fresh = last === undefined || (word.nonce === last.nonce ? word.seq > last.seq : word.atMs >= last.atMs)
-    if (fresh) this.#last = {nonce: word.nonce, seq: word.seq, atMs: word.atMs}
-    return fresh
+    const isFresh =
+      last === undefined ||
+      (nonce === last.nonce ? seq > last.seq : !this.#spent.has(nonce) && (atMs >= last.atMs || heard === this.#own))
+    if (!isFresh) return false
+    if (last !== undefined && last.nonce !== nonce) this.#spend(last.nonce)
+    this.#last = {nonce, seq, atMs}
+    return true
+  }
+
+  #spend(nonce: string): void {
+    this.#spent.add(nonce)
+    const [oldest] = this.#spent
+    if (this.#spent.size > SPENT_NONCES && oldest !== undefined) this.#spent.delete(oldest)
   }
 }

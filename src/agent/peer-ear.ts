@@ -4,8 +4,21 @@ import {Freshness, type BeaconWord} from './beacon.js'
 
 /** What was heard from the peer's agent. */
 export class PeerEar {
-  readonly #freshness = new Freshness()
+  readonly #own: string
+  /** by the host that speaks: another one may take the peer's place, and give it back */
+  readonly #freshness = new Map<string, Freshness>()
   #last: PeerWord | undefined
+  #nonce: string | undefined
+
+  /** @param own  nonce of this agent */
+  constructor(own: string) {
+    this.#own = own
+  }
+
+  /** nonce of the word heard last */
+  get nonce(): string | undefined {
+    return this.#nonce
+  }
 
   /** `atMs` is when it came, by this host's clock */
   get last(): PeerWord | undefined {
@@ -14,7 +27,10 @@ export class PeerEar {
 
   /** @returns false for a repeated word: it is not proof of life */
   hear(word: BeaconWord, nowMs: number): boolean {
-    if (!this.#freshness.accept(word)) return false
+    const freshness = this.#freshness.get(word.from) ?? new Freshness(this.#own)
+    this.#freshness.set(word.from, freshness)
+    if (!freshness.accept(word)) return false
+    this.#nonce = word.nonce
     this.#last = {
       atMs: nowMs,
       generationId: word.generation.id,

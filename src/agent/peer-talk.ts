@@ -40,7 +40,7 @@ export interface PeerTalkOptions {
 /** What two agents tell each other about one pair, and what the loser does at once when it learns that it lost. */
 export class PeerTalk {
   readonly #options: PeerTalkOptions
-  readonly #ear = new PeerEar()
+  readonly #ear: PeerEar
   #seq = 0
   #heard: Pick<BeaconWord, 'withdraw' | 'withdrawn'> = {}
   /** id of the plan this side asks its peer to withdraw */
@@ -52,6 +52,7 @@ export class PeerTalk {
 
   constructor(options: PeerTalkOptions) {
     this.#options = options
+    this.#ear = new PeerEar(options.nonce)
   }
 
   get key(): string | undefined {
@@ -124,6 +125,7 @@ export class PeerTalk {
       ...(this.withdrawn === undefined ? {} : {withdrawn: this.withdrawn}),
       atMs: clock.now(),
       nonce,
+      ...(this.#ear.nonce === undefined ? {} : {heard: this.#ear.nonce}),
       seq: ++this.#seq,
     }
   }

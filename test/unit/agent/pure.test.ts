@@ -161,12 +161,22 @@ test('words of many pairs share datagrams of one frame, a long one travels alone
 })
 
 test('repeated words are not fresh', () => {
-  const fresh = new Freshness()
+  const fresh = new Freshness('mine')
   assert.equal(fresh.accept({nonce: 'a', seq: 1, atMs: 10}), true)
   assert.equal(fresh.accept({nonce: 'a', seq: 1, atMs: 10}), false)
   assert.equal(fresh.accept({nonce: 'a', seq: 2, atMs: 5}), true)
   assert.equal(fresh.accept({nonce: 'b', seq: 1, atMs: 20}), true)
   assert.equal(fresh.accept({nonce: 'a', seq: 9, atMs: 11}), false)
+})
+
+test('a peer that came back with its clock behind is heard once it answers; what it said before is not heard again', () => {
+  const fresh = new Freshness('mine')
+  fresh.accept({nonce: 'before', seq: 7, atMs: 1000, heard: 'mine'})
+  assert.equal(fresh.accept({nonce: 'after', seq: 1, atMs: 20}), false)
+  assert.equal(fresh.accept({nonce: 'after', seq: 2, atMs: 21, heard: 'another'}), false)
+  assert.equal(fresh.accept({nonce: 'after', seq: 3, atMs: 22, heard: 'mine'}), true)
+  assert.equal(fresh.accept({nonce: 'before', seq: 8, atMs: 1001, heard: 'mine'}), false)
+  assert.equal(fresh.accept({nonce: 'after', seq: 4, atMs: 22}), true)
 })
 
 test('a tap is set by its flags and read back', async () => {
