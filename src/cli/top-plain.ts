@@ -1,6 +1,8 @@
 import {setMaxListeners} from 'node:events'
+import {NotFoundError, UnreachableError} from '../errors.js'
 import type {OperationContext} from '../operation/context.js'
 import {Fleet} from '../operation/fleet.js'
+import {UnseenPairError} from '../operation/sides.js'
 import {pairStats, sidesOf, type PairStats} from '../stats/pair-stats.js'
 import type {PairStatus} from '../pair/status.js'
 import {initialModel, type Message, type Model} from '../ui/tui/model.js'
@@ -21,6 +23,7 @@ const firstMs = 6000
  * The same model and view without a terminal: `count` screens (0: without end), one per interval.
  *
  * @returns the last state as a document
+ * @throws {NotFoundError} when the hosts have answered and none knows a pair that was asked for; {UnseenPairError} when a silent one may
  */
 export async function runPlain(
   {context, settings}: {readonly context: OperationContext; readonly settings: TopSettings},
@@ -55,6 +58,7 @@ export async function runPlain(
         told = resolve
       })
     }
+    if (!signal.aborted) requirePairs(model)
     for (let n = 0; !signal.aborted; n++) {
       // the pair's own counters come a moment after the first picture
       await clock
@@ -77,6 +81,18 @@ export async function runPlain(
 function isComplete({data}: Model): boolean {
   const isHeard = [...data.hosts.values()].every(({state}) => state !== 'connecting')
   return isHeard && [...data.pairs.values()].every(({status}) => status !== undefined)
+}
+
+function requirePairs({data, only}: Model): void {
+  const missing = only.find((name) => !data.pairs.has(name))
+  if (missing === undefined) return
+  const silent = [...data.hosts.values()].filter(({state}) => state !== 'up')
+  const [first] = silent
+  if (first === undefined) {
+    throw new NotFoundError(`no host knows a pair named ${missing}`, {hint: 'see `colo pair list`'})
+  }
+  const names = silent.map(({name}) => name)
+  throw new UnseenPairError(missing, names, new UnreachableError(first.name, first.problem ?? 'no answer yet'))
 }
 
 function documentOf({data, only}: Model): TopDocument {

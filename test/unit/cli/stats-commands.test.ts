@@ -58,6 +58,12 @@ test('top without a pair to show ends, too, as soon as the hosts have answered',
   assert.equal(hosts.open(), 0)
 })
 
+test('top of a pair that no host knows is an error, as everywhere', async () => {
+  const {exit, stderr, stdout} = await runCommand(wired(Top), ['web9', '--plain', '--interval', '250ms'])
+  assert.deepEqual([exit, stdout], [3, ''])
+  assert.match(stderr, /no host knows a pair named web9/)
+})
+
 test('top of one pair prints its detail; an odd name or interval is refused before anything is asked', async () => {
   const detail = await runCommand(wired(Top), ['web1', '--plain', '--interval', '250ms'])
   assert.match(detail.stdout, /^web1 +protected[^]*CHECKPOINTS[^]*PACKET PATH/m)
