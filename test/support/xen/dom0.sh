@@ -12,9 +12,7 @@ ln -s /run/lock /var/lock
 ln -s /opt/node/node /usr/local/bin/node
 ln -s /usr/lib/colo/bin/run.js /usr/local/bin/colo
 ln -s /bin/busybox /usr/local/bin/awk # for Xen's scripts
-for module in xen-privcmd xenfs xen-evtchn xen-gntdev xen-gntalloc xen-netback xen-blkback tun bridge dummy nf_tables nf_tables_netdev; do
-  modprobe -a "$module" 2>/dev/null || busybox insmod "$(find /lib/modules -name "$module.ko")" 2>/dev/null
-done
+modprobe -a xen-privcmd xenfs xen-evtchn xen-gntdev xen-gntalloc xen-netback xen-blkback tun bridge dummy nf_tables
 mount -t xenfs xenfs /proc/xen
 ip link set lo up
 ip address add 10.0.2.15/24 dev eth0
