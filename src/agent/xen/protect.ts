@@ -1,5 +1,5 @@
 import {StateError, ToolError} from '../../errors.js'
-import {identify, signalProcess} from '../../os/proc.js'
+import {identify, isAlive, signalProcess} from '../../os/proc.js'
 import {spawnDetached} from '../../os/spawn.js'
 import type {ReceiveOrders, SendOrders} from '../../os/xen-relay/orders.js'
 import {relayArgv} from '../../os/xen-relay/program.js'
@@ -39,10 +39,14 @@ export const xenReceive: Perform<ActionOf<'xen-receive'>> = async (action, conte
     log: layout.receiverLog,
   }
   await writeOrders(context, layout.receiverOrders, orders)
-  await spawnDetached(relayArgv(layout.receiverOrders), layout.receiverLog)
+  const relay = await identify(await spawnDetached(relayArgv(layout.receiverOrders), layout.receiverLog))
   await poll(context, {what: 'the relay to listen', timeoutMs: LISTEN_MS}, async () => {
     const state = await readRelay(context.files, layout.receiverState)
     if (state?.phase === 'failed') throw broken(context, 'the relay could not listen', state.reason)
+    if (state === undefined && (relay === undefined || !(await isAlive(relay)))) {
+      const log = (await context.files.readText(layout.receiverLog)) ?? ''
+      throw broken(context, 'the relay ended before it listened', lastLine(log))
+    }
     return state?.phase === 'listening'
   })
   return 'changed'

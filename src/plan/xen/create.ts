@@ -1,5 +1,6 @@
 import {recordFormat, type Generation, type PairRecord} from '../../pair/record.js'
-import type {PairIdentity} from '../../pair/identity.js'
+import {layoutOfPair, type PairIdentity} from '../../pair/identity.js'
+import type {Action} from '../action.js'
 import {step} from '../parts/steps.js'
 import type {Plan} from '../plan.js'
 import {promotableStep, protect, recordProtected} from './parts.js'
@@ -20,6 +21,12 @@ export function planXenCreate(input: XenCreateInput): Plan {
   const {name, hosts} = identity.spec
   const {primary, secondary} = hosts
   const sides = {...input, primary, secondary}
+  const {runDir} = layoutOfPair(identity)
+  const forget: Action[] = [
+    {kind: 'directory-remove', path: `${runDir}/xen`},
+    {kind: 'directory-remove', path: runDir},
+    {kind: 'record-remove'},
+  ]
   return {
     id: input.planId,
     kind: 'create',
@@ -29,16 +36,14 @@ export function planXenCreate(input: XenCreateInput): Plan {
     pointOfNoReturn: promotableStep(secondary),
     steps: [
       step(primary, 'record', 'note the pair', [{kind: 'record-create', record: firstXenRecord(input, 'primary')}], {
-        undo: [{kind: 'record-remove'}],
+        undo: forget,
       }),
       step(
         secondary,
         'record',
         'note the pair',
         [{kind: 'record-create', record: firstXenRecord(input, 'secondary')}],
-        {
-          undo: [{kind: 'record-remove'}],
-        },
+        {undo: forget},
       ),
       step(
         primary,

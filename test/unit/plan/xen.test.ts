@@ -68,6 +68,17 @@ test('S4: what may take over says so last; what is being received is nothing', (
   assert.ok(order(plans['resync']!).indexOf('xb/record') < order(plans['resync']!).indexOf('xb/receive'))
 })
 
+test('a create that is taken back leaves neither record nor directory', () => {
+  const steps = plans['create']!.steps.filter(({id}) => id.endsWith('/record'))
+  for (const {undo = []} of steps) {
+    assert.equal(
+      undo.map(({kind}) => kind),
+      ['directory-remove', 'directory-remove', 'record-remove'],
+    )
+  }
+  assert.is(steps.length, 2)
+})
+
 test('stop asks the guest to power off, unless its power is cut', () => {
   const off = (plan: Plan): string | undefined => plan.steps.find(({id}) => id === 'xa/off')?.actions[0]?.kind
   assert.is(off(plans['stop']!), 'xen-shutdown')
