@@ -68,11 +68,13 @@ function failureOf(outcome: Outcome, timeoutMs: number): ToolFailure {
   return {kind: 'exit', status: outcome.exitCode ?? -1, firstLine: firstLineOf(outcome.stderr)}
 }
 
+/** virsh says in its first line what it could not do, in the second why, and QEMU's own last word comes at the end: all are told. */
 function firstLineOf(text: string): string {
-  return (
-    text
-      .split('\n')
-      .find((line) => line.trim() !== '')
-      ?.trim() ?? ''
-  )
+  const [first = '', second = '', ...more] = text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '')
+  if (!first.startsWith('error: ') || !second.startsWith('error: ')) return first
+  const last = more.filter((line) => !line.includes(': warning: ')).at(-1)
+  return [first, second.slice('error: '.length), ...(last === undefined ? [] : [last])].join(': ')
 }

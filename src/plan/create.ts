@@ -82,6 +82,8 @@ export function planCreate(input: CreateInput): Plan {
         'domain',
         'start the primary',
         [
+          // libvirt gives the images of a plain domain that ends back to their owner of before
+          ...(identity.origin === undefined ? [] : storage.ownImages(layout, primary)),
           {kind: 'domain-create', domain: layout.domain, xml: xml('primary', primary)},
           ...network.tapFilters(layout),
           storage.recordImages(layout, primary),

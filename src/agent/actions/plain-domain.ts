@@ -22,11 +22,24 @@ import {seconds, type ActionOf, type Perform} from './common.js'
 
 const START_MS = 60_000
 const POLL_MS = 300
+/** states in which libvirt refuses to ask a guest for anything */
+const STANDING_STILL: ReadonlySet<string> = new Set(['paused', 'crashed', 'pmsuspended'])
 
 /** See the action `domain-shutdown`. */
 export const shutdownDomain: Perform<ActionOf<'domain-shutdown'>> = async ({uuid, timeoutMs, must}, context) => {
-  if (isOff(await stateOf(context, uuid))) return 'unchanged'
+  const state = await stateOf(context, uuid)
+  if (isOff(state)) return 'unchanged'
   const name = await nameOf(context, uuid)
+  if (state !== undefined && STANDING_STILL.has(state)) {
+    // libvirt presses no button of a guest that stands still, and nobody would hear it
+    const message = `domain ${name} is ${state}: its guest cannot power off`
+    if (must) {
+      const hint = 'let it go on (virsh resume, virsh dompmwakeup) or end it, then run the command again'
+      throw new StateError(message, {actual: state, required: ['running', 'shut off']}, {hint})
+    }
+    context.report(message)
+    return 'unchanged'
+  }
   if (name === context.layout.domain) await context.vm.release() // its end is no fault
   await context.run(shutdownArgv(uuid))
   const endMs = context.clock.monotonic() + timeoutMs

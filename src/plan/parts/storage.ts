@@ -11,8 +11,12 @@ export function memberFiles(identity: PairIdentity, layout: PairLayout, host: st
   return [
     {kind: 'directory', path: layout.runDir, mode: 0o700, owner: 'qemu'},
     ...[...scratch].map((path): Action => ({kind: 'directory', path, mode: 0o711, owner: 'root'})),
-    ...layout.disks.map((disk): Action => ({kind: 'image-own', path: imagePath(disk, host)})),
+    ...ownImages(layout, host),
   ]
+}
+
+export function ownImages(layout: PairLayout, host: string): Action[] {
+  return layout.disks.map((disk) => ({kind: 'image-own', path: imagePath(disk, host)}))
 }
 
 /** Empty overlays of exactly the disk's virtual size; QEMU empties them at every checkpoint. */

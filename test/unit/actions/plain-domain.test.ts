@@ -16,7 +16,7 @@ const xml = `<domain type='kvm'><name>shop</name><uuid>${uuid}</uuid><clock offs
 /** A libvirt that knows at most this one domain. */
 interface Libvirt {
   defined: string | undefined
-  state: 'running' | 'shut off' | undefined
+  state: 'running' | 'paused' | 'shut off' | undefined
   autostart: boolean
   managedSave: boolean
   snapshots: string
@@ -61,6 +61,8 @@ function libvirt(change: Partial<Libvirt> = {}) {
       case 'checkpoint-list':
         return domain.snapshots
       case 'shutdown':
+        if (domain.state !== 'running')
+          throw exitOf(argv, 1, 'error: Requested operation is not valid: domain is not running')
         offAtMs = made.clock.atMs + domain.offAfterMs
         return ''
       case 'start':
@@ -87,6 +89,13 @@ function libvirt(change: Partial<Libvirt> = {}) {
 const undefine = {kind: 'domain-undefine', uuid, xml} as const
 const define = {kind: 'domain-define', uuid, xml, autostart: true} as const
 const shutdown = {kind: 'domain-shutdown', uuid, timeoutMs: 5000, must: true} as const
+
+test('a guest that stands still cannot power off: refused where it must, left to what ends it in an undo', async () => {
+  const {context, verbs} = libvirt({state: 'paused'})
+  await assert.rejects(performAction(shutdown, context), StateError)
+  assert.equal(await performAction({...shutdown, must: false}, context), 'unchanged')
+  assert.ok(!verbs().includes('shutdown'))
+})
 
 test('a definition that is not in the record is not taken out of libvirt', async () => {
   const {context, state, verbs} = libvirt()
