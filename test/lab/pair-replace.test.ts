@@ -32,7 +32,7 @@ test(
     assert.equal([seen.state, seen.secondary], ['protected', 'gamma'], JSON.stringify(seen.reasons))
     assert.is(
       (await colo('pair', 'failover', pair, '--to', 'beta', '--yes')).exit,
-      5,
+      2,
       'it is no host of the pair any more',
     )
     await coloOk('pair', 'replace', pair, '--secondary', 'gamma', '--yes')
