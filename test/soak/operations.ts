@@ -38,8 +38,7 @@ export function wishOf(operation: Operation, at: {readonly pair: string; readonl
     case 'failover':
       return {line: ['failover', pair, '--yes', '--no-resync'], goal: 'protected', keepsGuest: true}
     case 'failover-dead':
-      // what the death of a QEMU does to a connection is the business of pair-failover; here it is killed at any moment of a busy machine
-      return {line: ['failover', pair, '--yes', '--no-resync'], goal: 'protected', keepsGuest: false}
+      return {line: ['failover', pair, '--yes', '--no-resync'], goal: 'protected', keepsGuest: true}
     case 'test-failover':
       return {line: ['test-failover', pair, '--yes', '--no-resync'], goal: 'protected', keepsGuest: true}
     case 'resync':
