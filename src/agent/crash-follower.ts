@@ -57,7 +57,7 @@ export class CrashFollower {
   /** What an agent before this one has seen. */
   remember(history: readonly RecordedEvent[]): void {
     const last = history.filter(({type}) => type === 'GUEST_PANICKED' || forgets.has(type)).at(-1)
-    this.#panickedAtMs = last?.type === 'GUEST_PANICKED' ? last.atMs : undefined
+    this.#panickedAtMs = last?.type === 'GUEST_PANICKED' ? Math.round(last.atMs) : undefined
   }
 
   event({event, atUs}: QmpEvent): void {

@@ -36,10 +36,15 @@ function expectedOf({expected, message}: v.BaseIssue<unknown>): string {
 
 /** A whole number from `min` on. */
 export function integer(min = 0) {
-  return v.pipe(v.number(), v.safeInteger(), v.minValue(min))
+  return v.pipe(v.number(), v.safeInteger('a whole number'), v.minValue(min, `a number from ${min} on`))
 }
 
-export const port = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65_535))
+export const port = v.pipe(
+  v.number(),
+  v.integer('a whole number'),
+  v.minValue(1, 'a port'),
+  v.maxValue(65_535, 'a port'),
+)
 
 /** Text that is not empty and has no control characters, such as an id or a path. */
 export const word = v.pipe(v.string(), v.regex(/^[^\p{Cc}]+$/u, 'text without control characters'))

@@ -55,9 +55,9 @@ export class EventRecorder {
     return this.#seq
   }
 
-  /** when the last event was recorded, also by an agent before this one */
+  /** when the last event was recorded, also by an agent before this one; whole milliseconds, though the events of QEMU are finer */
   get lastAtMs(): number | undefined {
-    return this.#lastAtMs
+    return this.#lastAtMs === undefined ? undefined : Math.floor(this.#lastAtMs)
   }
 
   /** Reads where the last agent ended; before the first `record`. */

@@ -89,8 +89,8 @@ export class FakeQmp {
     this.on(command, () => new Promise<never>(() => undefined))
   }
 
-  /** Sends an event to the client; without one it is lost, as in QEMU. `atUs` is now unless told. */
-  emit(event: string, data?: Args, atUs = Date.now() * 1000): void {
+  /** Sends an event to the client; without one it is lost, as in QEMU. `atUs` is now unless told, and never a whole millisecond: QEMU's are not. */
+  emit(event: string, data?: Args, atUs = Date.now() * 1000 + 457): void {
     const timestamp = {seconds: Math.floor(atUs / 1_000_000), microseconds: atUs % 1_000_000}
     this.#client?.send({timestamp, event, ...(data && {data})})
   }

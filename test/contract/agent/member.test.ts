@@ -311,12 +311,22 @@ test('after a restart it sees again only when all that could be missed is well',
   await rig.restart()
   await eventually(() => qemu.connected || undefined)
   await eventually(async () => ((await rig.observe()).blindSince === undefined ? true : undefined))
+  qemu.emit('STOP')
+  const client = await rig.client()
+  await eventually(async () => {
+    const {events} = await client.call('events.read', {pair: 'web1'})
+    return events.at(-1)?.type === 'STOP' || undefined
+  })
   await rig.stop()
   rig.connect(record, {nbd: [101], migration: true})
   await rig.start()
   await eventually(async () => ((await rig.observe()).qmp === 'connected' ? true : undefined))
   await new Promise((resolve) => setTimeout(resolve, 200))
-  assert.ok(((await rig.observe()).blindSince ?? 0) > 0)
+  const {blindSince = 0} = await rig.observe()
+  assert.ok(blindSince > 0)
+  await rig.restart()
+  assert.equal((await rig.observe()).blindSince, blindSince, 'since when is on the disk, in whole milliseconds')
+  assert.deepEqual(rig.problems, [])
 })
 
 test('the mark of a commit goes when the overlays have gone, also over a restart', async (t) => {

@@ -258,7 +258,7 @@ export class ModelAgent {
   /** QEMU's own word that the guest is off, or that libvirt ends it. */
   shutdown(by: 'guest' | 'host'): void {
     const data = by === 'guest' ? {guest: true, reason: 'guest-shutdown'} : {guest: false, reason: 'host-signal'}
-    this.stop.event({event: 'SHUTDOWN', data, atUs: this.world.clock.now() * 1000})
+    this.stop.event({event: 'SHUTDOWN', data, atUs: this.world.clock.now() * 1000 + 457})
   }
 
   /** QEMU ended, and this agent did not end it. */

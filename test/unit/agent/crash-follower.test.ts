@@ -33,7 +33,7 @@ function follower(role: Role, onCrash: CrashAction | undefined, inCheckpoint = 0
     ending: new AbortController().signal,
   } as never)
   const tell = async (event: string): Promise<void> => {
-    made.event({event, data: {}, atUs: 5_000_000})
+    made.event({event, data: {}, atUs: 5_000_457})
     await Promise.all(work)
   }
   return {made, calls, tell}
@@ -49,6 +49,13 @@ test('report, and a pair from before there was a choice: nothing is done, and it
     await tell('RESET')
     assert.equal(made.panickedAtMs, undefined)
   }
+})
+
+test('the next agent reads it in the history, where times are finer, as the one before told it', () => {
+  const {made} = follower('primary', 'report')
+  const event = (seq: number, type: string): RecordedEvent => ({seq, atMs: 5000.457, pair: 'web1', type, data: {}})
+  made.remember([event(1, 'RESET'), event(2, 'GUEST_PANICKED'), event(3, 'STOP')])
+  assert.equal(made.panickedAtMs, 5000)
 })
 
 test('restart: a reset, outside of a checkpoint', async () => {

@@ -13,7 +13,7 @@ const libvirtReset = {event: 'RESET', data: {guest: false, reason: 'host-qmp-sys
 
 function after(...events: ReadonlyArray<{event: string; data: Record<string, unknown>}>): string {
   const power = new PowerOff()
-  for (const event of events) power.event({...event, atUs: 5_000_000})
+  for (const event of events) power.event({...event, atUs: 5_000_457})
   return power.state
 }
 
@@ -47,7 +47,7 @@ test('a power cut counts only when the guest did not run again before the end', 
   ] as const) {
     const power = new PowerOff()
     power.cut(1000)
-    for (const event of [...between, byHost]) power.event({...event, atUs: 5_000_000})
+    for (const event of [...between, byHost]) power.event({...event, atUs: 5_000_457})
     assert.equal(power.state, state)
   }
 })
