@@ -1,4 +1,4 @@
-import {readFile} from 'node:fs/promises'
+import {readdir, readFile} from 'node:fs/promises'
 
 import {NotFoundError} from '../errors.js'
 import {agentPidFile, agentState, type AgentState} from './agent.js'
@@ -14,7 +14,7 @@ export {crash, powerOff, powerOn} from './power.js'
 /** What can be killed, stopped and continued. */
 export type FaultSignal = 'kill' | 'stop' | 'continue'
 
-/** Signals the QEMU of a domain (a pair's is named like the pair). @throws {NotFoundError} when it is not running */
+/** Signals the QEMU of a domain (a pair's is named like the pair); a killed one is gone afterwards. @throws {NotFoundError} when it is not running */
 export async function signalQemu(
   how: FaultSignal,
   at: {host: LabHost; pair: string},
@@ -27,7 +27,7 @@ export async function signalQemu(
   )
 }
 
-/** Signals the colo agent of a host. @throws {NotFoundError} when it is not running */
+/** Signals the colo agent of a host; a killed one is gone afterwards. @throws {NotFoundError} when it is not running */
 export async function signalAgent(how: FaultSignal, host: LabHost, context: LabContext = systemLab()): Promise<void> {
   await signalByPidFile(how, {host, file: agentPidFile, what: 'colo agent'}, context)
 }
@@ -95,6 +95,21 @@ async function signalByPidFile(
   if (pid === undefined) throw new NotFoundError(`no ${at.what} runs on ${at.host}: ${at.file} is missing there`)
   const signal = {kill: 'KILL', stop: 'STOP', continue: 'CONT'}[how]
   await execIn(at.host, ['kill', '-s', signal, pid], {}, context)
+  if (how !== 'kill') return
+  // it dies when it is scheduled next: until then it passes for one that runs, and its sockets still accept
+  const gone = async (): Promise<boolean> => hasEnded(`/proc/${init?.pid}/root/proc/${pid}`)
+  await poll({what: `${at.what} on ${at.host} to die`, limitMs: 20_000, everyMs: 5, done: gone})
+}
+
+/** Reaped, or a zombie whose threads have all ended: only then are its sockets closed. @param directory of the process in a `/proc` */
+async function hasEnded(directory: string): Promise<boolean> {
+  try {
+    const stat = await readFile(`${directory}/stat`, 'utf8')
+    const [state] = stat.slice(stat.lastIndexOf(')') + 2)
+    return (state === 'Z' || state === 'X') && (await readdir(`${directory}/task`)).length <= 1
+  } catch {
+    return true
+  }
 }
 
 async function pidInHost(init: number, file: string): Promise<string | undefined> {

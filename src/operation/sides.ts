@@ -21,7 +21,7 @@ export interface FoundPair {
 /** Nobody who answers knows the pair, and hosts that do not answer may have it: nothing says that there is none. */
 export class UnseenPairError extends UnreachableError {
   constructor(pair: string, silent: readonly string[], cause: ColoError) {
-    super(silent[0] ?? '', `no host that answers knows a pair named ${pair}`, {
+    super(silent[0] ?? '', `no host that answers knows a pair named ${pair}: ${cause.message}`, {
       hint: `these do not answer and may have it: ${silent.join(', ')}`,
       cause,
     })

@@ -1,15 +1,16 @@
 import {spawn, type ChildProcess} from 'node:child_process'
 import {once} from 'node:events'
-import {mkdtempSync, readdirSync, rmSync, statSync} from 'node:fs'
+import {existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync} from 'node:fs'
 import {availableParallelism, tmpdir} from 'node:os'
 import {dirname, join} from 'node:path'
 import {fileURLToPath} from 'node:url'
+import {labHosts, type LabHost} from '../../src/lab/index.js'
 
 /**
  * `npm run test:lab [NAME...]`: runs the files of test/lab, each with a lab of its own in namespaces of its own, several at a time.
  *
  * A test of the lab mostly waits: for a guest that boots, a limit that passes, a link that comes back. `COLO_LAB_JOBS` says how many run at
- * once, as many as there are processors (at most 4) unless set. What a file prints appears when it has ended; nothing of it outlives it.
+ * once, as many as there are processors (at most 4) unless set. What a file prints appears when it has ended, after a failure with what the agents had to tell; nothing of it outlives it.
  *
  * The last line is `ledger: P passed, F failed, S skipped`; a file that counted nothing has failed.
  */
@@ -17,6 +18,8 @@ import {fileURLToPath} from 'node:url'
 const project = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 const folder = join(project, 'test/lab')
 const fileLimitMs = 900_000
+/** of each host's agent, after a failure */
+const KEPT_LINES = 8
 
 interface Count {
   readonly passed: number
@@ -76,11 +79,23 @@ async function runFile(name: string): Promise<Count> {
   const [status] = (await once(child, 'close').catch(() => [-1])) as [number | null]
   clearTimeout(limit)
   running.delete(child)
-  rmSync(join(data, name), {recursive: true, force: true})
   const count = countOf(output, status)
+  if (count.failed > 0) output += labHosts.map((host) => complaintsOf(host, join(data, name))).join('')
+  rmSync(join(data, name), {recursive: true, force: true})
   const seconds = Math.round((performance.now() - start) / 1000)
   console.log(`\n${output.replace(/^ledger: .*\n?/gm, '').trim()}\n-- ${name}: ${seconds} s`)
   return count
+}
+
+/** The last that the agent of a host had to tell, besides that it is ready. */
+function complaintsOf(host: LabHost, labData: string): string {
+  const file = join(labData, host, 'up/var/log/colo-agent.log')
+  const lines = existsSync(file) ? readFileSync(file, 'utf8').split('\n') : [`${file} is missing`]
+  const told = lines.filter((line) => line !== '' && !/^colo agent \S+ ready: /.test(line))
+  return told
+    .slice(-KEPT_LINES)
+    .map((line) => `\n${host}: ${line}`)
+    .join('')
 }
 
 function countOf(output: string, status: number | null): Count {
