@@ -140,10 +140,10 @@ export class Session {
     if (operation === 'resume') await coloOk('pair', 'suspend', this.#name, '--yes')
     if (operation === 'start-both') await coloOk('pair', 'stop', this.#name, '--yes')
     if (operation !== 'create') return
-    if (this.#alive) {
-      if ((await this.#spare()) === 'alpha') this.#written.clear() // its image there is an old one
-      await coloOk('pair', 'destroy', this.#name, '--yes')
-    } else await freshImages(this.#guest, file)
+    // the image that create begins with: blank after a destroy, an old one where the pair has moved away
+    if (!this.#alive || (await this.#spare()) === 'alpha') this.#written.clear()
+    if (this.#alive) await coloOk('pair', 'destroy', this.#name, '--yes')
+    else await freshImages(this.#guest, file)
     this.#alive = false
   }
 
