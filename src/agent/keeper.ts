@@ -144,17 +144,17 @@ export class Keeper {
   #open(how: Attached, timeoutMs: number, signal?: AbortSignal): Promise<QmpSession> {
     const session = this.session
     if (session !== undefined) return Promise.resolve(session)
-    this.#connecting ??= this.#connect(how, timeoutMs, signal).finally(() => {
+    this.#connecting ??= this.#connect(how, timeoutMs).finally(() => {
       this.#connecting = undefined
     })
-    return this.#connecting
+    return unlessAborted(this.#connecting, signal)
   }
 
-  async #connect(how: Attached, timeoutMs: number, signal: AbortSignal | undefined): Promise<QmpSession> {
+  /** For all who ask meanwhile: the domain being let go of ends it, a caller who gives up does not. */
+  async #connect(how: Attached, timeoutMs: number): Promise<QmpSession> {
     const {agentSocket: path, clock, connect, onEvent, onAttached, onHang} = this.#options
     const era = this.#era.signal
-    const either = signal === undefined ? era : AbortSignal.any([era, signal])
-    const inner = await connect({path, timeoutMs, signal: either, onEvent, report: () => undefined})
+    const inner = await connect({path, timeoutMs, signal: era, onEvent, report: () => undefined})
     if (era.aborted) {
       inner.close() // let go of while it was being opened
       throw era.reason as Error
@@ -237,5 +237,24 @@ export class Keeper {
       if (this.#state.id === 'idle') this.#state = {id: 'silent', sinceMs: this.#options.clock.monotonic()}
       return 'silent'
     }
+  }
+}
+
+/** What the promise settles with, unless this caller gives up first; the work goes on for the others. */
+async function unlessAborted<R>(work: Promise<R>, signal: AbortSignal | undefined): Promise<R> {
+  if (signal === undefined) return work
+  work.catch(() => undefined) // it may fail when nobody waits any more
+  signal.throwIfAborted()
+  let giveUp: (() => void) | undefined
+  const aborted = new Promise<never>((_, reject) => {
+    giveUp = () => {
+      reject(signal.reason as Error)
+    }
+    signal.addEventListener('abort', giveUp, {once: true})
+  })
+  try {
+    return await Promise.race([work, aborted])
+  } finally {
+    if (giveUp !== undefined) signal.removeEventListener('abort', giveUp)
   }
 }

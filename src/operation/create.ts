@@ -11,6 +11,7 @@ import {planDestroy} from '../plan/destroy.js'
 import type {Plan} from '../plan/plan.js'
 import type {OperationContext} from './context.js'
 import {openCandidates, type Candidate, type Candidates} from './candidates.js'
+import {refuseElsewhere} from './elsewhere.js'
 import {settle} from './final-status.js'
 import {memberXmlOf} from './member-xml.js'
 import {plainDefinition} from './plain-definition.js'
@@ -43,7 +44,7 @@ export interface Adoption {
  * first, and a guest among it is ended only after a question.
  *
  * @throws {PreflightError} with every failed check
- * @throws {ConflictError} when a pair of this name exists
+ * @throws {ConflictError} when a pair of this name exists, on any host of the inventory that answers
  */
 export async function createPair(
   context: OperationContext,
@@ -51,8 +52,17 @@ export async function createPair(
   options: CreateOptions,
   adoption?: Adoption,
 ): Promise<OperationResult> {
+  const elsewhere = refuseElsewhere(context, spec.name, [spec.hosts.primary, spec.hosts.secondary])
+  elsewhere.catch(() => undefined) // awaited below
   let candidates = await openCandidates(context, spec)
   try {
+    const silent = await elsewhere
+    if (silent.length > 0) {
+      const others = silent.join(', ')
+      context.progress.note(
+        `warning: whether ${spec.name} exists on a host that does not answer is not known: ${others}`,
+      )
+    }
     const ended = await endInterrupted(context, candidates, {spec, options})
     if (typeof ended === 'object') return ended
     if (ended === 'cleaned') {

@@ -164,7 +164,8 @@ async function firstWithRecord(sides: ReadonlyArray<Promise<Side>>): Promise<Ans
   })
 }
 
-async function withGrace(side: Promise<Side>, host: string, graceMs: number): Promise<Side> {
+/** The side, or that it has not answered after `graceMs`. */
+export async function withGrace(side: Promise<Side>, host: string, graceMs: number): Promise<Side> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<Side>((resolve) => {
     timer = setTimeout(() => {
