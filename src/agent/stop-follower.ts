@@ -18,6 +18,8 @@ import type {RecordStore} from './record-store.js'
 
 /** libvirt ends a QEMU whose guest is off within milliseconds; one it has forgotten is ended after this. */
 const FORGOTTEN_MS = 5000
+/** a secondary that has ended, while the guest was not off yet, is not waited with for longer */
+const LEFT_MS = 3000
 /** a peer that says again and again that it is stopped is followed, or tried to be, so often */
 const REPEAT_MS = 400
 
@@ -29,6 +31,8 @@ export interface StopFollowerOptions {
   readonly events: EventRecorder
   readonly store: ProtectionStore
   readonly layout: () => PairLayout
+  /** the peer's last word: its QEMU is not there */
+  readonly peerAbsent?: () => boolean
   /** the peer should learn of it now */
   readonly announce: () => void
   readonly background: (work: Promise<unknown>) => void
@@ -50,6 +54,8 @@ export class StopFollower {
   #following = false
   #followedAtMs = Number.NEGATIVE_INFINITY
   #offSinceMs = 0
+  /** since when the secondary of this primary has been absent, while the guest runs */
+  #leftSinceMs: number | undefined
 
   constructor(options: StopFollowerOptions) {
     this.#options = options
@@ -75,6 +81,8 @@ export class StopFollower {
   /** Called about once a second; `session` when QEMU answers. */
   tick(session: QmpSession | undefined): void {
     const {clock, records, background} = this.#options
+    this.#leftSinceMs = this.#isLeft() ? (this.#leftSinceMs ?? clock.monotonic()) : undefined
+    if (this.#leftSinceMs !== undefined) this.#wake()
     const isForgotten = this.#power.state === 'off' && clock.monotonic() - this.#offSinceMs > FORGOTTEN_MS
     if (!isForgotten || session === undefined || records.current?.role !== 'primary') return
     this.#offSinceMs = clock.monotonic()
@@ -114,19 +122,40 @@ export class StopFollower {
   /**
    * Settles when this side has noted a clean stop of its own.
    *
-   * @throws {StateError} when QEMU ended otherwise; {TimedOutError}, or the signal's reason
+   * @throws {StateError} when QEMU ended otherwise, or the secondary's did before the guest was off; {TimedOutError}, or the signal's reason
    */
   async stopped(timeoutMs: number, signal: AbortSignal): Promise<CleanStop> {
-    const {pair, records} = this.#options
+    const {pair, records, clock} = this.#options
     const outcome = await this.#until(`the guest of ${pair} to power off`, timeoutMs, signal, () => {
       const {current} = records
-      return this.#outcome ?? (current === undefined ? undefined : cleanStopOf(current))
+      const isOver = this.#leftSinceMs !== undefined && clock.monotonic() - this.#leftSinceMs > LEFT_MS
+      return (
+        this.#outcome ?? (current === undefined ? undefined : cleanStopOf(current)) ?? (isOver ? 'left' : undefined)
+      )
     })
+    if (outcome === 'left') throw this.#secondaryLeft()
     if (typeof outcome !== 'object') return outcome
     throw new StateError(
       `the copy of ${pair} on ${records.current?.host ?? 'this host'} ended, but not cleanly: ${outcome.unclean}`,
       {actual: 'failed', required: ['stopped']},
       {hint: `colo pair status ${pair}`},
+    )
+  }
+
+  /** The guest stands still, or its answers are held, until somebody decides. */
+  #isLeft(): boolean {
+    const record = this.#options.records.current
+    const inLockStep = record?.role === 'primary' && !record.alone
+    return inLockStep && this.#power.state === 'running' && this.#options.peerAbsent?.() === true
+  }
+
+  #secondaryLeft(): StateError {
+    const {pair, records} = this.#options
+    const {host = 'HOST', peer = 'the peer'} = records.current ?? {}
+    return new StateError(
+      `the copy of ${pair} on ${peer} ended before the guest was off, and the guest waits for it`,
+      {actual: 'suspect', required: ['protected']},
+      {hint: `let it go on alone, then stop it: colo pair failover ${pair} --to ${host} && colo pair stop ${pair}`},
     )
   }
 

@@ -208,6 +208,8 @@ export function describeAction(action: Action, options: DescribeOptions = {}): r
         agent(migration.checkpointDelay(action.intervalMs)),
         `# wait for this checkpoint (at most ${limit(action.timeoutMs)})`,
       ]
+    case 'checkpoint-interval':
+      return [agent(migration.checkpointDelay(action.intervalMs))]
     case 'checkpoint-await':
       return [`# wait for a complete checkpoint (at most ${limit(action.timeoutMs)})`]
     case 'yank':
