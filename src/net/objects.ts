@@ -14,6 +14,7 @@ const filterProperties = ['netdev', 'queue', 'status', 'vnet_hdr_support'] as co
  * @see qemu/qemu qapi/qom.json
  */
 const types: Readonly<Record<string, {readonly known: readonly string[]; readonly required: readonly string[]}>> = {
+  'filter-buffer': {known: ['netdev', 'queue', 'status', 'interval'], required: ['netdev', 'interval']},
   'filter-mirror': {known: [...filterProperties, 'outdev'], required: ['netdev', 'outdev']},
   'filter-redirector': {known: [...filterProperties, 'indev', 'outdev'], required: ['netdev']},
   'filter-rewriter': {known: filterProperties, required: ['netdev']},

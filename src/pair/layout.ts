@@ -56,6 +56,8 @@ export interface NicLayout {
   readonly slot: number
   readonly vnetHdr: boolean
   readonly objects: {
+    /** primary: filter-buffer, keeps what arrives while the guest stands still from being mirrored before it goes on */
+    readonly gate: string
     /** primary: filter-mirror, copies what enters the guest to the secondary */
     readonly mirror: string
     /** primary: filter-redirector, lets released packets out to the tap */
@@ -168,6 +170,7 @@ function nicLayout(spec: PairSpec, nic: NicSpec, index: number): NicLayout {
     slot: firstNicSlot + index,
     vnetHdr: nic.model === 'virtio',
     objects: {
+      gate: `${id}-gate`,
       mirror: `${id}-mirror`,
       release: `${id}-release`,
       capture: `${id}-capture`,

@@ -177,7 +177,10 @@ export function primaryObjects(
     return [
       ...(isForwarded(nic)
         ? [feed(nic)]
-        : [filter(objects.mirror, 'filter-mirror', {queue: 'tx', outdev: chardevs.mirrorLink, status: 'off'})]),
+        : [
+            gate(nic, options),
+            filter(objects.mirror, 'filter-mirror', {queue: 'tx', outdev: chardevs.mirrorLink, status: 'off'}),
+          ]),
       filter(objects.release, 'filter-redirector', {queue: 'rx', indev: chardevs.releaseServer}),
       filter(objects.capture, 'filter-redirector', {queue: 'rx', outdev: chardevs.captureServer, status: 'off'}),
       {
@@ -197,6 +200,27 @@ export function primaryObjects(
     ]
   })
   return [{kind: 'object', ensure: 'present', id: layout.iothread, type: 'iothread', properties: {}}, ...perNic]
+}
+
+/** Longest time that a packet to the guest waits at the gate, microseconds. */
+const gateUs = 500
+
+/**
+ * Before the mirror. While the guest stands still in a checkpoint QEMU takes one more packet from the tap, and the mirror sends it to a secondary
+ * whose memory is about to be replaced: only the primary would get it, acknowledge it, and the client would never send it again (decision 48).
+ * The timer of this filter stops with the guest, so that nothing passes meanwhile.
+ *
+ * @see qemu/qemu net/filter-buffer.c (QEMU_CLOCK_VIRTUAL), net/tap.c, tap_send
+ */
+function gate({objects, netdev}: NicLayout, {rewriter}: {readonly rewriter: boolean}): Action {
+  return {
+    kind: 'object',
+    ensure: 'present',
+    id: objects.gate,
+    type: 'filter-buffer',
+    properties: {netdev, queue: 'tx', interval: gateUs},
+    ...(rewriter ? {before: objects.rewriter} : {}),
+  }
 }
 
 /** With `via: tc`: what arrives at the forward tap goes to the comparer. It is the only filter of that netdev. */
@@ -237,8 +261,8 @@ export function noPrimaryObjects(layout: PairLayout): Action[] {
   const absent = (id: string): Action => ({kind: 'object', ensure: 'absent', id})
   return [
     ...layout.nics.flatMap((nic) => {
-      const {feed: fed, mirror, release, capture} = nic.objects
-      return [isForwarded(nic) ? fed : mirror, release, capture].map(absent)
+      const {feed: fed, gate: held, mirror, release, capture} = nic.objects
+      return [...(isForwarded(nic) ? [fed] : [mirror, held]), release, capture].map(absent)
     }),
     ...layout.nics.map(({objects}) => absent(objects.compare)),
     absent(layout.iothread),
