@@ -111,12 +111,8 @@ export class Member {
     this.guard = new ProtectionGuard({pair, clock, table, store, records, events, layout, announce, background})
     const {guard} = this
     const shared = {clock, files, records, events, store, guard, layout, announce, background, problem}
-    this.#stop = new StopFollower({
-      ...shared,
-      pair,
-      peerAbsent: () => this.talk.last?.domain === 'absent',
-      runAlone: (title, steps) => deps.runAlone(this, title, steps),
-    })
+    const ofStop = {...shared, pair, peerAbsent: () => this.talk.last?.domain === 'absent'}
+    this.#stop = new StopFollower({...ofStop, runAlone: (title, steps) => deps.runAlone(this, title, steps)})
     const session = (): QmpSession | undefined => this.keeper.session
     this.crash = new CrashFollower({...shared, session, stop: this.#stop, ending: this.#end.signal})
     const peerStopped = (how: CleanStop): void => {
