@@ -178,7 +178,6 @@ const migration = [
   }),
   v.strictObject({kind: kind('colo-await'), role: roleSchema, timeoutMs}),
   v.strictObject({kind: kind('checkpoint'), intervalMs: integer(1), timeoutMs}),
-  v.strictObject({kind: kind('checkpoint-interval'), intervalMs: integer(1)}),
   v.strictObject({kind: kind('checkpoint-await'), timeoutMs}),
   v.strictObject({kind: kind('yank'), instances: v.array(yankInstance)}),
   v.strictObject({kind: kind('lost-heartbeat'), unheard: v.exactOptional(v.literal(true))}),

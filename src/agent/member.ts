@@ -24,6 +24,7 @@ import {ProtectionGuard} from './protection-guard.js'
 import {ProtectionStore} from './protection-store.js'
 import {classify} from './qemu-facts.js'
 import {QemuProcess} from './qemu-process.js'
+import {endRareCheckpoints} from './rare-checkpoints.js'
 import {RecordStore} from './record-store.js'
 import {Statistics} from './statistics.js'
 import {StopFollower} from './stop-follower.js'
@@ -109,8 +110,7 @@ export class Member {
     this.#protection = store
     const {records, events} = this
     this.guard = new ProtectionGuard({pair, clock, table, store, records, events, layout, announce, background})
-    const {guard} = this
-    const shared = {clock, files, records, events, store, guard, layout, announce, background, problem}
+    const shared = {clock, files, records, events, store, guard: this.guard, layout, announce, background, problem}
     const ofStop = {...shared, pair, peerAbsent: () => this.talk.last?.domain === 'absent'}
     this.#stop = new StopFollower({...ofStop, runAlone: (title, steps) => deps.runAlone(this, title, steps)})
     const session = (): QmpSession | undefined => this.keeper.session
@@ -271,6 +271,7 @@ export class Member {
     await this.events.record({type: 'ATTACHED', data: {how}})
     const {mode} = await queryColoStatus(session, {timeoutMs: 2000})
     if (mode !== 'none' && !this.checkpoints.colo) this.checkpoints.begin()
+    if (mode === 'primary') this.#background(endRareCheckpoints(session, this.delayMs))
     this.statistics.feed({kind: 'blind', colo: mode !== 'none'})
     // an agent that ended left QEMU's traces on, and nobody to read them
     if (this.statistics.tracing !== this.tracer.tracing) await this.tracer.set(this.statistics.tracing, session)

@@ -23,7 +23,7 @@ const schema = v.strictObject({
   connections: v.array(v.string()),
   latched: v.array(v.strictObject({kind: v.picklist(kinds), atMs: integer(), detail: v.string()})),
   missedWrites: v.boolean(),
-  blindSince: v.exactOptional(integer()),
+  blindSince: v.exactOptional(v.pipe(v.number(), v.minValue(0, 'a number from 0 on'))),
   splitBrain: v.exactOptional(v.string()),
 })
 

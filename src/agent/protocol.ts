@@ -4,7 +4,7 @@ import type {HostFacts} from '../host/facts.js'
 import type {MemberStats, Tracing} from '../stats/member-stats.js'
 
 /** Version of the agent's API; a command and an agent that differ in it do not work together. */
-export const protocolVersion = 1
+export const protocolVersion = 2
 
 /** The agent's UNIX socket, root only (0600). Frames are JSON, one per line, UTF-8, at most 10 MB. */
 export const agentSocketPath = '/run/colo/agent.sock'

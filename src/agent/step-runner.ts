@@ -156,7 +156,7 @@ export class StepRunner {
     const {files, clock, run, roots, forwarding, perform} = this.#deps
     const {member} = job
     const spec = specOf(member, job.steps)
-    if (action.kind === 'checkpoint' || action.kind === 'checkpoint-interval') await member.statistics.requested()
+    if (action.kind === 'checkpoint') await member.statistics.requested()
     return perform(action, {
       pair: member.pair,
       layout: spec === undefined ? member.layout : layoutAt(spec, roots),

@@ -8,7 +8,7 @@ import type {PairRecord} from '../pair/record.js'
 import {imagesOf} from '../plan/parts/storage.js'
 import type {Step} from '../plan/plan.js'
 import {primaryTidied, secondaryFollows} from '../plan/stop.js'
-import {quit} from '../qmp/commands/status.js'
+import {queryStatus, quit} from '../qmp/commands/status.js'
 import type {QmpEvent, QmpSession} from '../qmp/session.js'
 import {imagesNow} from './actions/records.js'
 import type {EventRecorder} from './event-recorder.js'
@@ -54,7 +54,7 @@ export class StopFollower {
   #following = false
   #followedAtMs = Number.NEGATIVE_INFINITY
   #offSinceMs = 0
-  /** since when the secondary of this primary has been absent, while the guest runs */
+  /** since when the secondary of this primary has been absent, and its guest frozen in a checkpoint */
   #leftSinceMs: number | undefined
 
   constructor(options: StopFollowerOptions) {
@@ -81,8 +81,7 @@ export class StopFollower {
   /** Called about once a second; `session` when QEMU answers. */
   tick(session: QmpSession | undefined): void {
     const {clock, records, background} = this.#options
-    this.#leftSinceMs = this.#isLeft() ? (this.#leftSinceMs ?? clock.monotonic()) : undefined
-    if (this.#leftSinceMs !== undefined) this.#wake()
+    if (this.#waiters.size > 0) background(this.#lookForLeft(session))
     const isForgotten = this.#power.state === 'off' && clock.monotonic() - this.#offSinceMs > FORGOTTEN_MS
     if (!isForgotten || session === undefined || records.current?.role !== 'primary') return
     this.#offSinceMs = clock.monotonic()
@@ -142,18 +141,21 @@ export class StopFollower {
     )
   }
 
-  /** The guest stands still, or its answers are held, until somebody decides. */
-  #isLeft(): boolean {
-    const record = this.#options.records.current
-    const inLockStep = record?.role === 'primary' && !record.alone
-    return inLockStep && this.#power.state === 'running' && this.#options.peerAbsent?.() === true
+  /** A secondary that ends in the middle of a checkpoint leaves the guest frozen until somebody decides; at any other time it goes on. */
+  async #lookForLeft(session: QmpSession | undefined): Promise<void> {
+    const {clock, records, peerAbsent} = this.#options
+    const record = records.current
+    const isAlone = record?.role !== 'primary' || record.alone || peerAbsent?.() !== true
+    const isFrozen = !isAlone && session !== undefined && (await queryStatus(session)).status === 'colo'
+    this.#leftSinceMs = isFrozen ? (this.#leftSinceMs ?? clock.monotonic()) : undefined
+    if (isFrozen) this.#wake()
   }
 
   #secondaryLeft(): StateError {
     const {pair, records} = this.#options
     const {host = 'HOST', peer = 'the peer'} = records.current ?? {}
     return new StateError(
-      `the copy of ${pair} on ${peer} ended before the guest was off, and the guest waits for it`,
+      `the copy of ${pair} on ${peer} ended in a checkpoint before the guest was off, and the guest waits for it`,
       {actual: 'suspect', required: ['protected']},
       {hint: `let it go on alone, then stop it: colo pair failover ${pair} --to ${host} && colo pair stop ${pair}`},
     )

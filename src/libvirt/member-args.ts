@@ -2,6 +2,7 @@ import {overlayPaths, type DiskLayout, type NicLayout, type PairLayout} from '..
 import type {PairRecord, Role} from '../pair/record.js'
 import {onHost, type DiskDevice, type PairSpec} from '../pair/spec.js'
 import {UsageError} from '../errors.js'
+import {gateProperties} from '../net/objects.js'
 
 /** What both the XML and QEMU's own arguments of one member are made of. */
 export interface MemberInput {
@@ -180,10 +181,11 @@ function pciBus(index: number, machine: string): string {
   return isQ35(machine) ? 'pcie.0' : 'pci.0'
 }
 
-/** With `via: tc` the kernel forwards frames, and only the rewriter is left of QEMU's filters. */
+/** With `via: tc` the kernel forwards frames, also during a checkpoint: a gate keeps them, and the rewriter is left of QEMU's other filters. */
 function secondaryNet(input: MemberInput, nic: NicLayout): string[] {
   const rewriter = filter('filter-rewriter', nic.objects.rewriter, nic, {queue: 'all'})
-  if (nic.spec.forward.via === 'tc') return rewriter
+  const gate = {'qom-type': 'filter-buffer', id: nic.objects.gate, netdev: nic.netdev, ...gateProperties}
+  if (nic.spec.forward.via === 'tc') return [...json('-object', gate), ...rewriter]
   const ports = input.record.ports.nics[nic.index]
   if (ports === undefined) throw new UsageError(`nic ${nic.spec.name}: the record holds no ports for it`)
   const address = input.record.addresses[input.peer]

@@ -52,6 +52,14 @@ export function objectAdd(object: {
   return {command: 'object-add', arguments: {'qom-type': type, id: checkId('object', id), ...properties, ...place}}
 }
 
+/**
+ * A filter-buffer that keeps what arrives while the guest stands still: it lets packets pass every `interval` microseconds of the guest's clock. A
+ * shorter interval wakes an idle QEMU more often (decision 48).
+ *
+ * @see qemu/qemu net/filter-buffer.c (QEMU_CLOCK_VIRTUAL)
+ */
+export const gateProperties = {queue: 'tx', interval: 200} as const
+
 /** Whether objects of this type have a place among the filters of a netdev. */
 export function isFilter(type: string): boolean {
   return type.startsWith('filter-')

@@ -56,6 +56,8 @@ export async function createPair(
   elsewhere.catch(() => undefined) // awaited below
   let candidates = await openCandidates(context, spec)
   try {
+    const ended = await endInterrupted(context, candidates, {spec, options})
+    if (typeof ended === 'object') return ended
     const silent = await elsewhere
     if (silent.length > 0) {
       const others = silent.join(', ')
@@ -63,8 +65,6 @@ export async function createPair(
         `warning: whether ${spec.name} exists on a host that does not answer is not known: ${others}`,
       )
     }
-    const ended = await endInterrupted(context, candidates, {spec, options})
-    if (typeof ended === 'object') return ended
     if (ended === 'cleaned') {
       candidates.close()
       candidates = await openCandidates(context, spec)

@@ -56,7 +56,7 @@ export interface NicLayout {
   readonly slot: number
   readonly vnetHdr: boolean
   readonly objects: {
-    /** primary: filter-buffer, keeps what arrives while the guest stands still from being mirrored before it goes on */
+    /** primary, with `via: tc` the secondary: filter-buffer, keeps what arrives while the guest stands still until it goes on */
     readonly gate: string
     /** primary: filter-mirror, copies what enters the guest to the secondary */
     readonly mirror: string

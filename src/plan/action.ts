@@ -285,8 +285,6 @@ export type MigrationAction =
   | {readonly kind: 'colo-await'; readonly role: Role; readonly timeoutMs: number}
   /** forces a checkpoint and waits for its RESUME on this side */
   | {readonly kind: 'checkpoint'; readonly intervalMs: number; readonly timeoutMs: number}
-  /** sets the longest time between two checkpoints, which makes one now, and waits for nothing; a QEMU that has ended is left alone */
-  | {readonly kind: 'checkpoint-interval'; readonly intervalMs: number}
   /** waits for a complete checkpoint (STOP and RESUME) seen by this side after the step began; on the secondary */
   | {readonly kind: 'checkpoint-await'; readonly timeoutMs: number}
   /** out-of-band, on the yank socket; of the named instances only those that query-yank lists */

@@ -97,7 +97,7 @@ export function describeAction(action: Action, options: DescribeOptions = {}): r
     case 'power-off':
       return [
         ...(action.how === 'button'
-          ? [agent(migration.powerButton)]
+          ? ['# in lock-step: checkpoints rare until then', agent(migration.powerButton)]
           : [agent(migration.stopVm), agent(migration.quitVm)]),
         `# wait until QEMU has ended and its disks were flushed without an error; record: clean (at most ${limit(action.timeoutMs)})`,
       ]
@@ -208,8 +208,6 @@ export function describeAction(action: Action, options: DescribeOptions = {}): r
         agent(migration.checkpointDelay(action.intervalMs)),
         `# wait for this checkpoint (at most ${limit(action.timeoutMs)})`,
       ]
-    case 'checkpoint-interval':
-      return [agent(migration.checkpointDelay(action.intervalMs))]
     case 'checkpoint-await':
       return [`# wait for a complete checkpoint (at most ${limit(action.timeoutMs)})`]
     case 'yank':

@@ -55,7 +55,6 @@ export function planFailover(input: FailoverInput): Plan {
       ...(input.planned === undefined && input.test !== true ? [] : [checkpointFirst(input)]),
       ...(input.test === true ? [die(layout, from)] : []),
       ...(input.loserReachable && input.test !== true ? [fence(layout, input)] : []),
-      ...(input.planned !== undefined && layout.nics.some(network.isForwarded) ? [levelInSilence(input)] : []),
       ...takeOver(layout, input),
       ...(input.committing === true && input.role === 'primary' ? [followCommit(to)] : []),
       ...(input.loserReachable ? endLoser(layout, from) : []),
@@ -64,19 +63,8 @@ export function planFailover(input: FailoverInput): Plan {
 }
 
 function checkpointFirst(input: FailoverInput): Step {
-  return step(input.from, 'level', 'bring the secondary level', [levelling(input)])
-}
-
-/**
- * With `via: tc` the kernel forwards to the secondary what arrives during a checkpoint, and its memory is replaced then: only the primary has it
- * and may acknowledge it. Nothing arrives while the tap is down, so after this one the copies are the same (decision 48).
- */
-function levelInSilence(input: FailoverInput): Step {
-  return step(input.from, 'level-again', 'bring it level once more, unheard', [levelling(input)])
-}
-
-function levelling({identity}: FailoverInput): Action {
-  return {kind: 'checkpoint', intervalMs: identity.spec.checkpoint.intervalMs, timeoutMs: 30_000}
+  const {intervalMs} = input.identity.spec.checkpoint
+  return step(input.from, 'level', 'bring the secondary level', [{kind: 'checkpoint', intervalMs, timeoutMs: 30_000}])
 }
 
 /** What a failover is for. The checkpoint before it proved that the secondary can take over. */

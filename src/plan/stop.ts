@@ -47,27 +47,13 @@ export function planStop(input: StopInput): Plan {
   }
 }
 
-/**
- * Meanwhile only what the guests answer makes checkpoints: the secondary's guest may be off first, libvirt then resets it, and should that
- * meet a checkpoint it ends the copy (docs/limits.md).
- */
-const rareMs = 60_000
-
 /** The button is pressed on both copies, so that they go on alike; a copy that is off first is set right by the next checkpoint. */
 function guestOff({identity, primary, secondary, powerCut, guestMs}: StopInput): Step[] {
   const {domain} = layoutOfPair(identity)
   const off: Action = {kind: 'power-off', how: powerCut ? 'cut' : 'button', timeoutMs: guestMs}
   if (powerCut) return [step(primary, 'off', "cut the guest's power", [off])]
   const own = lifecycleOf(identity.spec.vm, 'primary')
-  const every = (intervalMs: number): Action => ({kind: 'checkpoint-interval', intervalMs})
   return [
-    ...(secondary === undefined
-      ? []
-      : [
-          step(primary, 'rare', 'make checkpoints rare', [every(rareMs)], {
-            undo: [every(identity.spec.checkpoint.intervalMs)],
-          }),
-        ]),
     step(
       primary,
       'stay-off',

@@ -14,7 +14,7 @@ import {queryColoStatus} from '../../qmp/commands/colo.js'
 import {queryMigrate, queryMigrateCapabilities} from '../../qmp/commands/migration.js'
 import {queryStatus} from '../../qmp/commands/status.js'
 import {queryYank} from '../../qmp/commands/yank.js'
-import {QmpClosedError, QmpCommandError, QmpConnectError} from '../../qmp/errors.js'
+import {QmpCommandError} from '../../qmp/errors.js'
 import {isRecord} from '../../qmp/messages.js'
 import type {QmpSession} from '../../qmp/session.js'
 import type {ActionContext} from '../action-context.js'
@@ -104,17 +104,6 @@ export const checkpoint: Perform<ActionOf<'checkpoint'>> = async ({intervalMs, t
   await send(qmp, checkpointDelay(intervalMs))
   await context.vm.awaitCheckpoint(after, timeoutMs)
   return 'changed'
-}
-
-/** See the action `checkpoint-interval`. */
-export const setCheckpointInterval: Perform<ActionOf<'checkpoint-interval'>> = async ({intervalMs}, context) => {
-  try {
-    await send(await context.vm.qmp(), checkpointDelay(intervalMs))
-    return 'changed'
-  } catch (error) {
-    if (error instanceof QmpConnectError || error instanceof QmpClosedError) return 'unchanged'
-    throw error
-  }
 }
 
 /** See the action `checkpoint-await`. */

@@ -125,8 +125,6 @@ export function performAction(action: Action, context: ActionContext): Promise<A
       return migration.cancelMigration(action, context)
     case 'colo-await':
       return colo.awaitColo(action, context)
-    case 'checkpoint-interval':
-      return colo.setCheckpointInterval(action, context)
     case 'checkpoint':
       return colo.checkpoint(action, context)
     case 'checkpoint-await':

@@ -4,6 +4,7 @@ import {cleanStopOf} from '../../pair/clean-stop.js'
 import {currencyOf, type PairRecord} from '../../pair/record.js'
 import type {ActionContext, ActionOutcome} from '../action-context.js'
 import {cutPower} from '../cut-power.js'
+import {makeCheckpointsRare} from '../rare-checkpoints.js'
 import {send, type ActionOf, type Perform} from './common.js'
 import {destroyDomain} from './domain.js'
 import {imagesNow} from './records.js'
@@ -16,9 +17,27 @@ export const pressPowerButton: Perform<ActionOf<'power-button'>> = async (_, con
 
 /** See the action `power-off`. */
 export const powerOff: Perform<ActionOf<'power-off'>> = async ({how, timeoutMs}, context) => {
-  if (cleanStopOf(await recordOf(context)) !== undefined) return 'unchanged'
-  if (how === 'cut') await cutPower(await context.vm.qmp(), {...context, cut: () => context.vm.powerCut()})
-  else await send(await context.vm.qmp(), powerButton)
+  const record = await recordOf(context)
+  if (cleanStopOf(record) !== undefined) return 'unchanged'
+  const qmp = await context.vm.qmp()
+  if (how === 'cut') {
+    await cutPower(qmp, {...context, cut: () => context.vm.powerCut()})
+    return untilStopped(timeoutMs, how, context)
+  }
+  const asBefore = await makeCheckpointsRare(qmp, record.spec.checkpoint.intervalMs)
+  try {
+    await send(qmp, powerButton)
+    return await untilStopped(timeoutMs, how, context)
+  } finally {
+    await asBefore()
+  }
+}
+
+async function untilStopped(
+  timeoutMs: number,
+  how: ActionOf<'power-off'>['how'],
+  context: ActionContext,
+): Promise<ActionOutcome> {
   try {
     // a guest that ignores its button would keep the pair for as long as the command wanted to wait, with nobody there
     const signals = [context.signal, ...(context.gone === undefined || how === 'cut' ? [] : [context.gone])]

@@ -2,6 +2,7 @@ import {addressOf, type PairIdentity} from '../../pair/identity.js'
 import type {NicLayout, PairLayout} from '../../pair/layout.js'
 import type {Role} from '../../pair/record.js'
 import {stationOf} from '../../net/forward/probe.js'
+import {gateProperties} from '../../net/objects.js'
 
 import type {Action, ForwardPath} from '../action.js'
 import {forwardNamesOf, forwardPathOf} from '../forward-path.js'
@@ -202,15 +203,11 @@ export function primaryObjects(
   return [{kind: 'object', ensure: 'present', id: layout.iothread, type: 'iothread', properties: {}}, ...perNic]
 }
 
-/** Longest time that a packet to the guest waits at the gate, microseconds; a shorter one wakes an idle QEMU more often (decision 48). */
-const gateUs = 200
-
 /**
  * Before the mirror. While the guest stands still in a checkpoint QEMU takes one more packet from the tap, and the mirror sends it to a secondary
- * whose memory is about to be replaced: only the primary would get it, acknowledge it, and the client would never send it again (decision 48).
- * The timer of this filter stops with the guest, so that nothing passes meanwhile.
+ * that loses it while it loads: only the primary would get it, acknowledge it, and the client would never send it again (decision 48).
  *
- * @see qemu/qemu net/filter-buffer.c (QEMU_CLOCK_VIRTUAL), net/tap.c, tap_send
+ * @see qemu/qemu net/tap.c, tap_send
  */
 function gate({objects, netdev}: NicLayout, {rewriter}: {readonly rewriter: boolean}): Action {
   return {
@@ -218,7 +215,7 @@ function gate({objects, netdev}: NicLayout, {rewriter}: {readonly rewriter: bool
     ensure: 'present',
     id: objects.gate,
     type: 'filter-buffer',
-    properties: {netdev, queue: 'tx', interval: gateUs},
+    properties: {netdev, ...gateProperties},
     ...(rewriter ? {before: objects.rewriter} : {}),
   }
 }
@@ -247,7 +244,7 @@ export function mirrorsToSwitchOn(layout: PairLayout, primary: string): {readonl
   return paths.length === 0 ? {} : {mirrorsOn: paths}
 }
 
-/** Every filter of one side; all of them are on while the pair is protected. */
+/** Every filter of one side that the pair is not protected without; all of them are on. */
 export function filtersOf(layout: PairLayout, role: Role): string[] {
   return layout.nics.flatMap((nic) => {
     const {feed: fed, mirror, release, capture, inject, divert, rewriter} = nic.objects
@@ -271,10 +268,10 @@ export function noPrimaryObjects(layout: PairLayout): Action[] {
 
 /** Secondary that is promoted: its output goes to the tap again. The rewriter stays: live TCP connections need it. */
 export function noSecondaryFilters(layout: PairLayout): Action[] {
-  const filtered = layout.nics.filter((nic) => !isForwarded(nic))
-  return filtered.flatMap(({objects}) =>
-    [objects.divert, objects.inject].map((id): Action => ({kind: 'object', ensure: 'absent', id})),
-  )
+  return layout.nics.flatMap((nic) => {
+    const {divert, inject, gate: held} = nic.objects
+    return (isForwarded(nic) ? [held] : [divert, inject]).map((id): Action => ({kind: 'object', ensure: 'absent', id}))
+  })
 }
 
 /** Repair of a mirror connection that dropped: the injecting filter made anew (facts: section 9). */

@@ -207,6 +207,7 @@ export class Rig {
 export function answerAsQemu(fake: FakeQmp, layout: PairLayout, mode: 'primary' | 'secondary' | 'none'): void {
   fake.answer('query-status', {status: 'running', running: true})
   fake.answer('query-colo-status', {mode, 'last-mode': 'none', reason: 'none'})
+  fake.answer('query-migrate-parameters', {'x-checkpoint-delay': 1000, 'max-bandwidth': 0, 'downtime-limit': 300})
   fake.answer('query-migrate', mode === 'none' ? {} : {status: 'colo'})
   fake.answer('query-chardev', [])
   fake.answer('query-jobs', [])

@@ -116,7 +116,6 @@ async function onQemu(agent: ModelAgent, qemu: Qemu, action: Action, context: Ac
     case 'quorum-child-remove':
       qemu.child = false
       return 'changed'
-    case 'checkpoint-interval':
     case 'power-button':
       return 'changed' // what a secondary's guest does is set right by the next checkpoint
     case 'mirrors':

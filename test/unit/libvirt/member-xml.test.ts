@@ -109,10 +109,10 @@ test('filters are inject, divert, rewriter in this order', () => {
   assert.deepEqual(ids.slice(0, 3), ['nic0-inject', 'nic0-divert', 'nic0-rewriter'])
 })
 
-test('with forwarding by tc the secondary keeps only the rewriter, and its tap is in no bridge', () => {
+test('with forwarding by tc the secondary keeps only a gate and the rewriter, and its tap is in no bridge', () => {
   const input = memberInput(perHost, 'secondary')
   const ids = valuesOf(memberArgs(input), '-object').map((text) => (JSON.parse(text) as {id: string}).id)
-  assert.deepEqual(ids, ['nic0-rewriter', 'nic1-inject', 'nic1-divert', 'nic1-rewriter'])
+  assert.deepEqual(ids, ['nic0-gate', 'nic0-rewriter', 'nic1-inject', 'nic1-divert', 'nic1-rewriter'])
   assert.deepEqual(
     readDomain(memberXml(perHost, 'secondary')).interfaces.map(({bridge}) => bridge),
     [undefined, 'br1'],
