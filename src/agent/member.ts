@@ -151,7 +151,7 @@ export class Member {
     this.vm = vmAccess({
       keeper: this.keeper,
       checkpoints: this.checkpoints,
-      guard,
+      guard: this.guard,
       stop: this.#stop,
       commit: this.#commit,
       release: () => this.#release(),
