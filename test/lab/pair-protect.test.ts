@@ -23,6 +23,14 @@ test(
     t.defer(() => removePair('web1'))
     const result = await createPair({name: 'web1', model: 'virtio', nics: 2, disks: 2, interval: '30s'})
     assert.is((result['status'] as {state: string}).state, 'protected')
+    const info = ['virsh', '-q', 'qemu-monitor-command', '--hmp', 'web1', 'info network'] as const
+    const chains = (await execIn('alpha', info)).stdout
+    for (const nic of ['nic0', 'nic1'])
+      assert.match(
+        chains,
+        new RegExp(`${nic}-gate: .*${nic}-mirror: `, 's'),
+        'what comes in is held before it is mirrored',
+      )
     await guestAnswers()
     await guestAnswers('10.78.0.10')
 

@@ -2,6 +2,7 @@ import {mkdtemp, rm} from 'node:fs/promises'
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
 import * as assert from 'uvu/assert'
+import {protocolVersion} from '../../../src/agent/protocol.js'
 import {ColoError, TimedOutError, UnreachableError} from '../../../src/errors.js'
 import {observeParams, type AgentClient} from '../../../src/host/agent-client.js'
 import {HelloError, openAgent} from '../../../src/host/agent-connection.js'
@@ -226,11 +227,12 @@ for (const [what, line] of [
 
 test('an agent of another protocol is refused with both versions', async (t) => {
   const error = await failureOf(
-    connected(t, ({id}) => [{id, result: {...helloOf('beta'), protocol: 2, version: '9.0.0'}}]),
+    connected(t, ({id}) => [{id, result: {...helloOf('beta'), protocol: protocolVersion + 1, version: '9.0.0'}}]),
     HelloError,
   )
   assert.is(error.reason, 'protocol')
-  assert.match(error.message, /colo 9\.0\.0 and speaks protocol 2, this command 1/)
+  const [older, newer] = [protocolVersion, protocolVersion + 1]
+  assert.match(error.message, new RegExp(`colo 9\\.0\\.0 and speaks protocol ${newer}, this command ${older}`))
   assert.match(error.hint ?? '', /this command is the older one/)
 })
 

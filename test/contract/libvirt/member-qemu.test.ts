@@ -93,10 +93,12 @@ async function assertNet(qmp: QmpSession, {spec}: MemberCase, role: Role): Promi
   const links = chardevs.map(({label}) => label).filter((label) => label.startsWith('nic'))
   const nics = role === 'primary' ? [] : layoutOf(spec).nics
   const overSocket = nics.filter((nic) => nic.spec.forward.via === 'socket')
+  const byKernel = nics.filter((nic) => nic.spec.forward.via === 'tc')
   assert.deepEqual(
     filters.sort(),
     [
       ...nics.map((nic) => nic.objects.rewriter),
+      ...byKernel.map((nic) => nic.objects.gate),
       ...overSocket.flatMap(({objects: own}) => [own.inject, own.divert]),
     ].sort(),
   )
