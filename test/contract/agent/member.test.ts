@@ -311,12 +311,12 @@ test('after a restart it sees again only when all that could be missed is well',
   await rig.restart()
   await eventually(() => qemu.connected || undefined)
   await eventually(async () => ((await rig.observe()).blindSince === undefined ? true : undefined))
-  qemu.emit('STOP')
   const client = await rig.client()
-  await eventually(async () => {
-    const {events} = await client.call('events.read', {pair: 'web1'})
-    return events.at(-1)?.type === 'STOP' || undefined
-  })
+  const last = async (type: string): Promise<true> =>
+    eventually(async () => (await client.call('events.read', {pair: 'web1'})).events.at(-1)?.type === type || undefined)
+  await last('SEEING')
+  qemu.emit('STOP') // its time is finer than a millisecond
+  await last('STOP')
   await rig.stop()
   rig.connect(record, {nbd: [101], migration: true})
   await rig.start()
