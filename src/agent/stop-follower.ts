@@ -125,6 +125,7 @@ export class StopFollower {
    */
   async stopped(timeoutMs: number, signal: AbortSignal): Promise<CleanStop> {
     const {pair, records, clock} = this.#options
+    this.#leftSinceMs = undefined // nobody has looked since the last stop
     const outcome = await this.#until(`the guest of ${pair} to power off`, timeoutMs, signal, () => {
       const {current} = records
       const isOver = this.#leftSinceMs !== undefined && clock.monotonic() - this.#leftSinceMs > LEFT_MS

@@ -57,6 +57,20 @@ test('its secondary ends in a checkpoint before it is off: nobody waits for the 
   })
 })
 
+test('the next stop, after it was protected again, begins to look anew', async () => {
+  const {made, at} = follower({alone: false})
+  const first = made.stopped(120_000, new AbortController().signal)
+  await at(1000, 'absent')
+  await at(5000, 'absent')
+  await assert.rejects(first, /ended in a checkpoint/)
+  await at(60_000, 'there', 'running')
+  const end = new AbortController()
+  const next = made.stopped(120_000, end.signal)
+  await at(61_000, 'there', 'running')
+  end.abort(new Error('enough'))
+  await assert.rejects(next, /enough/)
+})
+
 test('one that goes on alone has no secondary to wait for, and one that still runs powers off without it', async () => {
   for (const [alone, status] of [
     [true, 'colo'],
